@@ -1,0 +1,135 @@
+//! Identifiers as types, so that no two of them can be swapped.
+//!
+//! UUID v7 where order in time helps (runs), v4 for whatever an SDK client sees as an id.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $new:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+            schemars::JsonSchema,
+        )]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Draws a fresh id.
+            #[must_use]
+            #[expect(clippy::new_without_default, reason = "a default id would be a surprise")]
+            pub fn new() -> Self {
+                Self(Uuid::$new())
+            }
+
+            /// Wraps an id that was made elsewhere.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The UUID inside.
+            #[must_use]
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::from_str(text).map(Self)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// A project: one environment of one builder's app. Everything is scoped by it.
+    ProjectId,
+    new_v4
+);
+uuid_id!(
+    /// A workflow, stable over its versions.
+    WorkflowId,
+    new_v4
+);
+uuid_id!(
+    /// One immutable version of a workflow.
+    VersionId,
+    new_v4
+);
+uuid_id!(
+    /// One run of a workflow version. Version 7: ids sort by the time of acceptance.
+    RunId,
+    now_v7
+);
+uuid_id!(
+    /// An API key of a project. The id may be shown; the key may not.
+    ApiKeyId,
+    new_v4
+);
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+            schemars::JsonSchema,
+        )]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps text that was checked at the edge.
+            #[must_use]
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text inside.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// The builder's own id of a connected user; any text of 1 to 255 bytes.
+    EndUserId
+);
+text_id!(
+    /// The name of a step inside its workflow: `[a-z][a-z0-9_]{0,62}`.
+    StepId
+);
+text_id!(
+    /// The name of a job queue. One queue a project, named after it.
+    QueueName
+);
+
+impl QueueName {
+    /// The queue of a project.
+    #[must_use]
+    pub fn of_project(project: ProjectId) -> Self {
+        Self(project.to_string())
+    }
+}

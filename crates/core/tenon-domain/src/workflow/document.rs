@@ -1,0 +1,139 @@
+//! The shape of a workflow document, version 1.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::steps::{
+    conditional::ConditionalStep, delay::DelayStep, fan_out::FanOutStep, function::FunctionStep,
+    request::RequestStep, response::ResponseStep,
+};
+use crate::ids::StepId;
+use crate::retry::RetryPolicy;
+
+/// A workflow as it is written. Built only by the loader, which has then checked it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workflow {
+    /// The version of the document format: 1.
+    pub version: u32,
+    /// Unique in its project: `[a-z0-9][a-z0-9-]{0,62}`.
+    pub name: String,
+    /// One line for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What starts it.
+    pub triggers: Vec<Trigger>,
+    /// The step that runs first; the first of `steps` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StepId>,
+    /// The steps. Edges are `next`, and `then`, `else`, `each` of the steps that branch.
+    pub steps: Vec<Step>,
+    /// Settings of the whole workflow.
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+/// What starts a workflow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Trigger {
+    /// An event of the builder's app; payload at `{{trigger.event.x}}`.
+    AppEvent {
+        /// The event's name.
+        event: String,
+    },
+    /// An HTTP request; `{{trigger.request.body.x}}`, `.params`, `.headers`.
+    Request {},
+    /// The clock; `{{trigger.schedule.tick}}` is the tick's time, RFC 3339.
+    Schedule {
+        /// Six fields with seconds, or five without.
+        cron: String,
+        /// An IANA time zone.
+        #[serde(default = "utc")]
+        time_zone: String,
+    },
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// Settings of a workflow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Whether it runs for a user who never chose.
+    pub enabled_by_default: bool,
+    /// How long a request trigger waits for the Response step, in seconds.
+    pub response_timeout_seconds: u32,
+    /// Retry policy of every step that has none of its own.
+    pub retry: Option<RetryPolicy>,
+    /// Constants at `{{settings.x}}`.
+    pub values: serde_json::Map<String, Value>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            enabled_by_default: true,
+            response_timeout_seconds: 55,
+            retry: None,
+            values: serde_json::Map::new(),
+        }
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name; also the root of references to its output.
+    pub id: StepId,
+    /// One line for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The step after it; none ends the branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<StepId>,
+    /// Its retry policy, in place of the workflow's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
+    /// Go on when it failed; its output is then `{"error": {...}}`.
+    #[serde(default)]
+    pub ignore_failure: bool,
+    /// What it does.
+    #[serde(flatten)]
+    pub kind: StepKind,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum StepKind {
+    /// Calls an HTTP service.
+    Request(RequestStep),
+    /// Runs JavaScript.
+    Function(FunctionStep),
+    /// Takes one of two branches.
+    Conditional(ConditionalStep),
+    /// Runs a branch for each item of an array.
+    FanOut(FanOutStep),
+    /// Waits.
+    Delay(DelayStep),
+    /// Answers the caller of a request trigger.
+    Response(ResponseStep),
+}
+
+impl StepKind {
+    /// The `type` of the document.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Request(_) => "request",
+            Self::Function(_) => "function",
+            Self::Conditional(_) => "conditional",
+            Self::FanOut(_) => "fan_out",
+            Self::Delay(_) => "delay",
+            Self::Response(_) => "response",
+        }
+    }
+}

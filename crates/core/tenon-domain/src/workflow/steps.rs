@@ -1,0 +1,8 @@
+//! The configuration of each step type, one file each.
+
+pub mod conditional;
+pub mod delay;
+pub mod fan_out;
+pub mod function;
+pub mod request;
+pub mod response;

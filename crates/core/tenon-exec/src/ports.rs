@@ -1,0 +1,10 @@
+//! What execution needs from the outside, one file a port. Adapters implement these; each port
+//! has one conformance suite in `tenon-testkit`, run on every adapter.
+
+pub mod blobs;
+pub mod control;
+pub mod coordination;
+pub mod egress;
+pub mod history;
+pub mod queue;
+pub mod script;
