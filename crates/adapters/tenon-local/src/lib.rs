@@ -1,1 +1,10 @@
 #![doc = include_str!("../README.md")]
+
+mod coordination;
+mod plan_cache;
+mod queue;
+mod wakeups;
+
+pub use coordination::LocalCoordination;
+pub use plan_cache::LocalPlanCache;
+pub use queue::LocalQueue;

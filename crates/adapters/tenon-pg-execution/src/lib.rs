@@ -1,1 +1,15 @@
 #![doc = include_str!("../README.md")]
+
+mod accept;
+pub mod codes;
+mod commit;
+mod errors;
+mod history;
+mod partitions;
+mod read;
+mod schedule;
+mod store;
+mod time;
+
+pub use history::Reader;
+pub use store::Store;

@@ -1,1 +1,15 @@
 #![doc = include_str!("../README.md")]
+
+mod connection;
+mod coordination;
+mod keys;
+mod plan_cache;
+mod queue;
+mod scripts;
+mod subscriber;
+mod wakeups;
+
+pub use connection::{Endpoint, InvalidEndpoint, Redis};
+pub use coordination::{REPLY_BYTES_MAX, RedisCoordination};
+pub use plan_cache::RedisPlanCache;
+pub use queue::RedisQueue;

@@ -1,2 +1,3 @@
 #![doc = include_str!("../README.md")]
+mod postgres;
 fn main() {}

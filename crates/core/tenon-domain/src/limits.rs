@@ -24,6 +24,12 @@ pub struct DocumentLimits {
     pub fan_out_parallelism_max: u32,
     /// Fan-outs inside fan-outs.
     pub fan_out_depth_max: usize,
+    /// Pages that a request step may read.
+    pub pages_max: u32,
+    /// The longest delay of a retry policy, in seconds.
+    pub retry_delay_seconds_max: u32,
+    /// The longest that a request trigger may wait for its response, in seconds.
+    pub response_timeout_seconds_max: u32,
 }
 
 impl Default for DocumentLimits {
@@ -38,6 +44,9 @@ impl Default for DocumentLimits {
             delay_seconds_max: 10 * 366 * 86_400,
             fan_out_parallelism_max: 1_000,
             fan_out_depth_max: 4,
+            pages_max: 100_000,
+            retry_delay_seconds_max: 86_400,
+            response_timeout_seconds_max: 300,
         }
     }
 }

@@ -7,4 +7,6 @@ pub mod coordination;
 pub mod egress;
 pub mod history;
 pub mod queue;
+pub mod schedule;
 pub mod script;
+pub mod store;

@@ -1,1 +1,7 @@
 #![doc = include_str!("../README.md")]
+
+pub mod coordination_suite;
+pub mod plan_cache_suite;
+pub mod postgres_server;
+pub mod queue_suite;
+pub mod redis_server;

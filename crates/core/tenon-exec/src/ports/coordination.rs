@@ -6,6 +6,10 @@ use bytes::Bytes;
 use tenon_domain::RunId;
 use tokio::sync::{broadcast, oneshot};
 
+/// An announcement that the adapter itself makes in its process after it could not listen for a
+/// while: any announcement may have been missed, as for a lagging receiver.
+pub const MISSED_TOPIC: &str = "missed";
+
 /// The gateway process that holds a waiting caller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReplyAddress(pub String);

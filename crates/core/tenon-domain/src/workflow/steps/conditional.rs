@@ -1,5 +1,6 @@
 //! Takes one of two branches.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_expr::Condition;
 
@@ -7,7 +8,7 @@ use crate::ids::StepId;
 
 /// `type: conditional`. Output: `{"result": true | false}`. After the branch taken ends, the
 /// run goes on with the step's own `next`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConditionalStep {
     /// What is asked.
     #[serde(rename = "if")]

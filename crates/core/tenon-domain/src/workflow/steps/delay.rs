@@ -1,11 +1,12 @@
 //! Waits: seconds to years; survives restarts; holds no worker.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_expr::Source;
 
 /// `type: delay`. Output: `{"until": "<RFC 3339>"}`. Exactly one of `seconds`, `minutes`,
 /// `hours`, `days`, `until`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DelayStep {
     /// Seconds to wait, a number.

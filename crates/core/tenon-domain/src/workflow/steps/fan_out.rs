@@ -1,5 +1,6 @@
 //! Runs a branch for each item of an array and waits for all of them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_expr::Source;
 
@@ -8,7 +9,7 @@ use crate::ids::StepId;
 /// `type: fan_out`. Inside the branch `{{<id>.instance}}` is the item and `{{<id>.index}}` its
 /// position. Afterwards the steps of the branch are arrays, one element an item, and the
 /// fan-out's own output is `{"count": n}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FanOutStep {
     /// The array.
     pub over: Source,

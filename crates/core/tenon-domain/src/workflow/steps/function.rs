@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_expr::Source;
 
 /// `type: function`. Output: `{"result": <what it returned>}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FunctionStep {
     /// Values handed in as the first argument.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_expr::{Condition, Source};
 
 /// `type: request`. Output: `{"response": {"statusCode", "headers", "body"}}`. A status of 400
 /// or more fails the step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RequestStep {
     /// GET when left out.
     #[serde(default)]
@@ -38,7 +39,7 @@ pub struct RequestStep {
 }
 
 /// An HTTP method.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     #[default]
@@ -66,7 +67,7 @@ impl Method {
 }
 
 /// The body of a request; `{json: {...}}`, `{form: {...}}` and so on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RequestBody {
     /// `application/json`.
@@ -84,7 +85,7 @@ pub enum RequestBody {
 }
 
 /// One part of a multipart body: `value` or `file`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MultipartPart {
     /// The field's name.
@@ -104,7 +105,7 @@ pub struct MultipartPart {
 }
 
 /// A GraphQL call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GraphqlBody {
     /// The query's text; not a template, so values go into `variables`.
@@ -118,7 +119,7 @@ pub struct GraphqlBody {
 }
 
 /// A body as it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawBody {
     /// Text or a file value.
@@ -129,7 +130,7 @@ pub struct RawBody {
 }
 
 /// Who asks.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum RequestAuth {
     /// Nobody.
@@ -180,7 +181,7 @@ pub enum RequestAuth {
 /// How to fetch all pages. The request's own templates see `{{self.pageToken}}` (null on the
 /// first page); the templates here see `{{self.response.body}}`, `.headers`, `.statusCode`, and
 /// `{{self.page}}`, the number of the page just read, from 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pagination {
     /// The next page's token; null or empty text ends.
@@ -200,7 +201,7 @@ fn default_pages_max() -> u32 {
 }
 
 /// How the answer is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseFormat {
     /// By its content type: JSON, text, else a file value.

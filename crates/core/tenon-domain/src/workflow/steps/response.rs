@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenon_expr::Source;
 
 /// `type: response`. Output: `{"statusCode": 200}`. Only in a workflow with a request trigger;
 /// the first Response step that is reached answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResponseStep {
     /// 200 to 599; a number or a template.
     #[serde(default = "ok")]
@@ -21,7 +22,7 @@ pub struct ResponseStep {
 }
 
 /// The body of an answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ResponseBody {
     /// Any JSON value.

@@ -1,0 +1,71 @@
+//! The conformance suites on the in-process adapters.
+
+use std::sync::Arc;
+
+use tenon_contract::plan::PlanCache;
+use tenon_domain::SystemClock;
+use tenon_exec::ports::coordination::Coordination;
+use tenon_exec::ports::queue::JobQueue;
+use tenon_local::{LocalCoordination, LocalPlanCache, LocalQueue};
+
+mod queue {
+    use super::*;
+
+    struct Harness(LocalQueue);
+
+    impl tenon_testkit::queue_suite::Harness for Harness {
+        async fn handle(&self) -> Arc<dyn JobQueue> {
+            Arc::new(self.0.handle())
+        }
+
+        async fn forget(&self) {
+            self.0.forget();
+        }
+    }
+
+    async fn harness() -> Harness {
+        Harness(LocalQueue::new(Arc::new(SystemClock)))
+    }
+
+    tenon_testkit::queue_suite!(harness);
+}
+
+mod coordination {
+    use super::*;
+
+    struct Harness(Arc<LocalCoordination>);
+
+    impl tenon_testkit::coordination_suite::Harness for Harness {
+        async fn handle(&self) -> Arc<dyn Coordination> {
+            Arc::clone(&self.0) as Arc<dyn Coordination>
+        }
+    }
+
+    async fn harness() -> Harness {
+        Harness(Arc::new(LocalCoordination::new()))
+    }
+
+    tenon_testkit::coordination_suite!(harness);
+}
+
+mod plan_cache {
+    use super::*;
+
+    struct Harness(Arc<LocalPlanCache>);
+
+    impl tenon_testkit::plan_cache_suite::Harness for Harness {
+        async fn handle(&self) -> Arc<dyn PlanCache> {
+            Arc::clone(&self.0) as Arc<dyn PlanCache>
+        }
+
+        async fn forget(&self) {
+            self.0.forget();
+        }
+    }
+
+    async fn harness() -> Harness {
+        Harness(Arc::new(LocalPlanCache::new()))
+    }
+
+    tenon_testkit::plan_cache_suite!(harness);
+}

@@ -1,0 +1,129 @@
+//! A partition a day of `run` and `step_result`, bounded by run ids.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgPool;
+use uuid::Uuid;
+
+/// Days ahead for which partitions are made.
+const DAYS_AHEAD: i64 = 7;
+/// The partitioned tables.
+const TABLES: [&str; 2] = ["run", "step_result"];
+
+/// Makes the partitions from yesterday to a week ahead.
+pub async fn make(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    for ahead in -1..=DAYS_AHEAD {
+        let Ok(day) = today.checked_add(ahead.days()) else { continue };
+        let Ok(next) = day.tomorrow() else { continue };
+        for table in TABLES {
+            // Names and bounds are made here from a date: there is nothing to inject.
+            let statement = format!(
+                "CREATE TABLE IF NOT EXISTS {} PARTITION OF {table} FOR VALUES FROM ('{}') TO ('{}')",
+                name(table, day),
+                first_id(day),
+                first_id(next),
+            );
+            match sqlx::query(AssertSqlSafe(statement)).execute(pool).await {
+                Ok(_) => {}
+                Err(error) if is_raced(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Drops partitions whose day is older than `keep_days` and that no open run belongs to.
+/// Answers the names of what was dropped.
+pub async fn drop_old(
+    pool: &PgPool,
+    now: Timestamp,
+    keep_days: u32,
+) -> Result<Vec<String>, sqlx::Error> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let Ok(oldest_kept) = today.checked_sub(i64::from(keep_days).days()) else {
+        return Ok(Vec::new());
+    };
+    let existing = sqlx::query_scalar!(
+        r#"SELECT relname AS "relname!" FROM pg_class
+           WHERE relkind = 'r' AND relname ~ '^run_[0-9]{8}$' ORDER BY relname"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut dropped = Vec::new();
+    for run_table in existing {
+        let Some(day) = day_of(&run_table) else { continue };
+        if day >= oldest_kept || has_open_runs(pool, day).await? {
+            continue;
+        }
+        for table in TABLES {
+            let name = name(table, day);
+            sqlx::query(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}"))).execute(pool).await?;
+            dropped.push(name);
+        }
+    }
+    sqlx::query!("DELETE FROM once_key WHERE created_at < now() - interval '2 days'")
+        .execute(pool)
+        .await?;
+    Ok(dropped)
+}
+
+/// A run that waits for years keeps its day's results.
+async fn has_open_runs(pool: &PgPool, day: Date) -> Result<bool, sqlx::Error> {
+    let Ok(next) = day.tomorrow() else { return Ok(true) };
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM job WHERE run_id >= $1 AND run_id < $2) AS "exists!""#,
+        first_id(day),
+        first_id(next),
+    )
+    .fetch_one(pool)
+    .await
+}
+
+fn name(table: &str, day: Date) -> String {
+    format!("{table}_{:04}{:02}{:02}", day.year(), day.month(), day.day())
+}
+
+fn day_of(table: &str) -> Option<Date> {
+    let digits = table.rsplit('_').next()?;
+    let (year, rest) = digits.split_at_checked(4)?;
+    let (month, day) = rest.split_at_checked(2)?;
+    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
+}
+
+/// The smallest UUID v7 of a day: 48 bits of milliseconds, the rest zero (RFC 9562, 5.7).
+fn first_id(day: Date) -> Uuid {
+    let midnight = day.to_zoned(TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_millisecond());
+    let millis = u128::try_from(midnight).unwrap_or(0);
+    Uuid::from_u128(millis << 80)
+}
+
+/// Another process made the same partition at the same moment, or the default partition holds
+/// rows of that day already and goes on holding them.
+fn is_raced(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("42P07" | "23505" | "42P17" | "23514"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ids_of_a_day_lie_in_its_bounds() {
+        let id = Uuid::now_v7();
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let tomorrow = today.tomorrow().expect("a day");
+        assert!(first_id(today) <= id && id < first_id(tomorrow));
+    }
+
+    #[test]
+    fn a_partition_name_tells_its_day() {
+        let day = Date::new(2026, 3, 9).expect("a day");
+        assert_eq!(day_of(&name("run", day)), Some(day));
+        assert_eq!(day_of("run_default"), None);
+    }
+}

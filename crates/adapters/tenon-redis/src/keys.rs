@@ -1,0 +1,60 @@
+//! Every key and channel, made here and nowhere else.
+//!
+//! | Key | Owner | Type | TTL |
+//! |---|---|---|---|
+//! | `{q:<queue>}:r` | queue | list of entries: ready, oldest first | none |
+//! | `{q:<queue>}:d` | queue | zset of entries by due ms: delayed | none |
+//! | `{q:<queue>}:run` | queue | zset of ids by lease deadline ms: running | none |
+//! | `{q:<queue>}:own` | queue | hash of id to fence and flags | none |
+//! | `{q:<queue>}:known` | queue | set of the ids in the three places | none |
+//! | `{q:<queue>}:meta` | queue | hash: `generation`, `counter` of the last fence | none |
+//! | `{reg}:gen` | queue | string: the generation of the whole service | none |
+//! | `{reg}:active` | queue | zset of queue names by the ms of the last push | none; emptied queues are taken out |
+//! | `{reg}:nudge` | queue | channel: something was pushed; the sender's 16 bytes | – |
+//! | `reply:<address>` | coordination | channel: run id (16 bytes) and answer | – |
+//! | `{reg}:announce` | coordination | channel: the sender's 16 bytes and the topic | – |
+//! | `plan:{<project>}` | plan cache | hash: `revision`, `plan` as JSON | none |
+//! | `version:{<version>}` | plan cache | string: JSON | 30 days after the last use |
+//! | `{reg}:projects` | plan cache | set of project ids (16 bytes) | none |
+//! | `{reg}:filled` | plan cache | string: `1` once everything was put | none |
+//!
+//! What stands in braces decides the cluster slot: all keys of one queue share one.
+
+use tenon_domain::{ProjectId, QueueName, VersionId};
+use tenon_exec::ports::coordination::ReplyAddress;
+
+/// The generation of the service.
+pub(crate) const GENERATION: &str = "{reg}:gen";
+/// The active queues.
+pub(crate) const ACTIVE: &str = "{reg}:active";
+/// The channel of pushes.
+pub(crate) const NUDGE: &str = "{reg}:nudge";
+/// The channel of announcements.
+pub(crate) const ANNOUNCE: &str = "{reg}:announce";
+/// The projects whose plans were put.
+pub(crate) const PROJECTS: &str = "{reg}:projects";
+/// The mark that the plan cache was filled.
+pub(crate) const FILLED: &str = "{reg}:filled";
+
+/// How long an unused workflow version stays, in seconds.
+pub(crate) const VERSION_TTL_SECONDS: u64 = 30 * 86_400;
+
+/// The keys of a queue, in the order its scripts expect.
+pub(crate) fn queue(queue: &QueueName) -> [String; 6] {
+    ["r", "d", "run", "own", "known", "meta"].map(|part| format!("{{q:{queue}}}:{part}"))
+}
+
+/// The channel of answers to one process.
+pub(crate) fn reply(address: &ReplyAddress) -> String {
+    format!("reply:{}", address.0)
+}
+
+/// The plan of a project.
+pub(crate) fn plan(project: ProjectId) -> String {
+    format!("plan:{{{project}}}")
+}
+
+/// A workflow version.
+pub(crate) fn version(version: VersionId) -> String {
+    format!("version:{{{version}}}")
+}

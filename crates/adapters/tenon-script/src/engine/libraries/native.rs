@@ -1,0 +1,184 @@
+//! What the libraries leave to Rust: encodings and hashes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rquickjs::function::IntoJsFunc;
+use rquickjs::{Ctx, Exception, Function, Object, Result, TypedArray};
+use sha2::{Digest, Sha256, Sha512};
+
+use super::dates;
+
+/// Bytes as JavaScript sees them.
+type Bytes<'js> = TypedArray<'js, u8>;
+
+/// The natives of one library.
+pub fn of<'js>(ctx: &Ctx<'js>, library: &str) -> Result<Object<'js>> {
+    let native = Natives(Object::new(ctx.clone())?);
+    match library {
+        "crypto" => {
+            native.add("hash", hash)?;
+            native.add("hmac", hmac)?;
+            native.add("equals", equals)?;
+            native.add("utf8Encode", utf8_encode)?;
+        }
+        "encoding" | "web" => {
+            native.add("utf8Encode", utf8_encode)?;
+            native.add("utf8Decode", utf8_decode)?;
+            native.add("base64Encode", |ctx, bytes| text(&ctx, &bytes, "base64"))?;
+            native.add("base64urlEncode", |ctx, bytes| text(&ctx, &bytes, "base64url"))?;
+            native.add("hexEncode", |ctx, bytes| text(&ctx, &bytes, "hex"))?;
+            native.add("base64Decode", base64_decode)?;
+            native.add("base64urlDecode", base64_decode)?;
+            native.add("hexDecode", hex_decode)?;
+            native.add("formEncode", form_encode)?;
+            native.add("formDecode", form_decode)?;
+        }
+        "date" => dates::add_to(&native)?,
+        _ => {}
+    }
+    Ok(native.0)
+}
+
+/// An object of native functions.
+pub struct Natives<'js>(Object<'js>);
+
+impl<'js> Natives<'js> {
+    /// Adds one function.
+    pub fn add<P, F: IntoJsFunc<'js, P> + 'js>(&self, name: &str, function: F) -> Result<()> {
+        self.0.set(name, Function::new(self.0.ctx().clone(), function)?)
+    }
+}
+
+fn slice<'a>(ctx: &Ctx<'_>, bytes: &'a Bytes<'_>) -> Result<&'a [u8]> {
+    bytes.as_bytes().ok_or_else(|| Exception::throw_type(ctx, "the array's buffer is gone"))
+}
+
+fn text(ctx: &Ctx<'_>, bytes: &Bytes<'_>, encoding: &str) -> Result<String> {
+    encode(ctx, slice(ctx, bytes)?, encoding)
+}
+
+fn encode(ctx: &Ctx<'_>, bytes: &[u8], encoding: &str) -> Result<String> {
+    match encoding {
+        "hex" => Ok(hex(bytes)),
+        "base64" => Ok(STANDARD.encode(bytes)),
+        "base64url" => Ok(URL_SAFE_NO_PAD.encode(bytes)),
+        _ => Err(Exception::throw_type(ctx, "the encoding is hex, base64 or base64url")),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn hex_decode<'js>(ctx: Ctx<'js>, text: String) -> Result<Bytes<'js>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|sign| sign.to_digit(16)).collect();
+    match digits {
+        Some(digits) if digits.len().is_multiple_of(2) => {
+            let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).unwrap_or(0);
+            Bytes::new(ctx, digits.chunks_exact(2).map(byte).collect::<Vec<u8>>())
+        }
+        _ => Err(Exception::throw_syntax(&ctx, "this is not hex")),
+    }
+}
+
+/// Takes both alphabets, with or without padding.
+fn base64_decode<'js>(ctx: Ctx<'js>, text: String) -> Result<Bytes<'js>> {
+    let plain: String = text
+        .trim_end_matches('=')
+        .chars()
+        .map(|sign| match sign {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        })
+        .collect();
+    match URL_SAFE_NO_PAD.decode(plain) {
+        Ok(bytes) => Bytes::new(ctx, bytes),
+        Err(_) => Err(Exception::throw_syntax(&ctx, "this is not base64")),
+    }
+}
+
+fn utf8_encode<'js>(ctx: Ctx<'js>, text: String) -> Result<Bytes<'js>> {
+    Bytes::new(ctx, text.into_bytes())
+}
+
+fn utf8_decode(ctx: Ctx<'_>, bytes: Bytes<'_>) -> Result<String> {
+    Ok(String::from_utf8_lossy(slice(&ctx, &bytes)?).into_owned())
+}
+
+/// `application/x-www-form-urlencoded`.
+fn form_encode(text: String) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => {
+                out.push(char::from(byte));
+            }
+            b' ' => out.push('+'),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+fn form_decode(text: String) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'+', _) => out.push(b' '),
+            (b'%', [high, low, after @ ..])
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                let digit = |sign: &u8| char::from(*sign).to_digit(16).unwrap_or(0);
+                out.push(u8::try_from(digit(high) * 16 + digit(low)).unwrap_or(0));
+                rest = after;
+            }
+            _ => out.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn hash<'js>(ctx: Ctx<'js>, name: String, data: Bytes<'js>, encoding: String) -> Result<String> {
+    let data = slice(&ctx, &data)?;
+    let digest = match name.as_str() {
+        "sha512" => Sha512::digest(data).to_vec(),
+        _ => Sha256::digest(data).to_vec(),
+    };
+    encode(&ctx, &digest, &encoding)
+}
+
+fn hmac<'js>(
+    ctx: Ctx<'js>,
+    name: String,
+    key: Bytes<'js>,
+    data: Bytes<'js>,
+    encoding: String,
+) -> Result<String> {
+    let (key, data) = (slice(&ctx, &key)?, slice(&ctx, &data)?);
+    let mac = match name.as_str() {
+        "sha512" => hmac_with::<Sha512>(key, data, 128),
+        _ => hmac_with::<Sha256>(key, data, 64),
+    };
+    encode(&ctx, &mac, &encoding)
+}
+
+/// RFC 2104 over a hash with blocks of `block` bytes.
+fn hmac_with<D: Digest>(key: &[u8], data: &[u8], block: usize) -> Vec<u8> {
+    let mut padded = if key.len() > block { D::digest(key).to_vec() } else { key.to_vec() };
+    padded.resize(block, 0);
+    let with = |mask: u8| padded.iter().map(|byte| byte ^ mask).collect::<Vec<u8>>();
+    let inner = D::new().chain_update(with(0x36)).chain_update(data).finalize();
+    D::new().chain_update(with(0x5c)).chain_update(inner).finalize().to_vec()
+}
+
+/// Compares every byte, whatever differs first.
+fn equals<'js>(ctx: Ctx<'js>, left: Bytes<'js>, right: Bytes<'js>) -> Result<bool> {
+    let (left, right) = (slice(&ctx, &left)?, slice(&ctx, &right)?);
+    let differences = left.iter().zip(right).fold(0, |all, (a, b)| all | (a ^ b));
+    Ok(left.len() == right.len() && differences == 0)
+}

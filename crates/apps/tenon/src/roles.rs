@@ -1,0 +1,165 @@
+//! The roles of a process: what each does, and which stores it may open.
+//!
+//! `tenon server --roles all` runs every role in one process. The table is the security boundary
+//! in words: what a role may not open is not even built in a process without a role that may.
+
+mod config_port;
+mod duties;
+mod execution;
+mod readiness;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+pub use execution::{Parts, Running, start};
+
+/// One role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Configuration plane: the management API.
+    Api,
+    /// Takes work in.
+    Gateway,
+    /// Runs workflow steps and records their results.
+    Worker,
+    /// Schedules, reconciliation, retention.
+    Controller,
+}
+
+/// A store that a role may open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Store {
+    /// Projects, workflows, users, keys.
+    ConfigDatabase,
+    /// Jobs, results, runs.
+    ExecutionDatabase,
+    /// Queues, messages between processes, plans.
+    Coordination,
+    /// Large values.
+    Blobs,
+    /// The network outside.
+    Egress,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 4] = [Self::Api, Self::Gateway, Self::Worker, Self::Controller];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Gateway => "gateway",
+            Self::Worker => "worker",
+            Self::Controller => "controller",
+        }
+    }
+
+    /// The stores that it may open.
+    #[must_use]
+    pub const fn stores(self) -> &'static [Store] {
+        use Store::{Blobs, ConfigDatabase, Coordination, Egress, ExecutionDatabase};
+        match self {
+            Self::Api => &[ConfigDatabase, ExecutionDatabase, Coordination, Blobs],
+            Self::Gateway => &[ExecutionDatabase, Coordination, Blobs],
+            Self::Worker => &[ExecutionDatabase, Coordination, Blobs, Egress],
+            Self::Controller => &[ExecutionDatabase, Coordination, Blobs],
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The roles of one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles(BTreeSet<Role>);
+
+impl Roles {
+    /// Every role.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(Role::ALL.into_iter().collect())
+    }
+
+    /// Whether a role is among them.
+    #[must_use]
+    pub fn has(&self, role: Role) -> bool {
+        self.0.contains(&role)
+    }
+
+    /// Whether any of them may open a store.
+    #[must_use]
+    pub fn may_open(&self, store: Store) -> bool {
+        self.0.iter().any(|role| role.stores().contains(&store))
+    }
+
+    /// Whether any of them listens for HTTP.
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        self.has(Role::Api) || self.has(Role::Gateway)
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.0.iter().map(|role| role.name()).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+impl FromStr for Roles {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "all" {
+            return Ok(Self::all());
+        }
+        let mut roles = BTreeSet::new();
+        for name in text.split(',') {
+            let role = Role::ALL.into_iter().find(|role| role.name() == name.trim());
+            let Some(role) = role else {
+                return Err(format!(
+                    "there is no role `{name}`; the roles are all, api, gateway, worker, controller"
+                ));
+            };
+            roles.insert(role);
+        }
+        Ok(Self(roles))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_api_opens_the_configuration_database() {
+        for role in Role::ALL {
+            let opens = role.stores().contains(&Store::ConfigDatabase);
+            assert_eq!(opens, role == Role::Api, "{role}");
+        }
+    }
+
+    #[test]
+    fn only_workers_reach_the_network_outside() {
+        for role in Role::ALL {
+            let reaches = role.stores().contains(&Store::Egress);
+            assert_eq!(reaches, role == Role::Worker, "{role}");
+        }
+    }
+
+    #[test]
+    fn roles_are_read_from_a_list() {
+        let roles: Roles = "worker, gateway".parse().expect("two roles");
+        assert!(roles.has(Role::Worker) && roles.has(Role::Gateway) && !roles.has(Role::Api));
+        assert!(!roles.may_open(Store::ConfigDatabase));
+        assert_eq!("all".parse::<Roles>().expect("all"), Roles::all());
+        assert!("worker,cook".parse::<Roles>().expect_err("unknown").contains("`cook`"));
+    }
+}

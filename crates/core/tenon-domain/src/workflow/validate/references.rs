@@ -1,0 +1,198 @@
+//! What templates may refer to, from where.
+
+use std::collections::HashSet;
+
+use tenon_expr::{Reference, Segment};
+
+use super::flow::Flow;
+use super::names::RESERVED;
+use crate::workflow::diagnostic::{Finding, Spot};
+use crate::workflow::document::{Step, StepKind, Trigger, Workflow};
+use crate::workflow::graph::{Graph, StepIndex};
+use crate::workflow::references::Site;
+use crate::workflow::suggest::{did_you_mean, expected, one_of};
+
+/// Checks every reference of every step. Without a flow (the graph is broken) it leaves out
+/// whether a step has run before.
+pub(super) fn check(
+    workflow: &Workflow,
+    graph: &Graph,
+    flow: Option<&Flow>,
+    findings: &mut Vec<Finding>,
+) {
+    for (index, step) in (0..StepIndex::MAX).zip(&workflow.steps) {
+        let reader = Reader { workflow, graph, flow, index, step };
+        for site in step.kind.sites() {
+            let mut seen = HashSet::new();
+            for reference in site.references() {
+                let Some(finding) = reader.check(reference, &site) else { continue };
+                if seen.insert((reference.root.as_str(), finding.message.clone())) {
+                    findings.push(finding);
+                }
+            }
+        }
+    }
+}
+
+/// The step whose references are checked.
+struct Reader<'a> {
+    workflow: &'a Workflow,
+    graph: &'a Graph,
+    flow: Option<&'a Flow>,
+    index: StepIndex,
+    step: &'a Step,
+}
+
+/// What is wrong, and what to do.
+type Problem = (&'static str, String, Option<String>);
+
+impl Reader<'_> {
+    fn check(&self, reference: &Reference, site: &Site<'_>) -> Option<Finding> {
+        let problem = match reference.root.as_str() {
+            "trigger" => self.check_trigger(reference),
+            "settings" => self.check_setting(reference),
+            "self" => self.check_self(reference, site),
+            "user" | "run" => None,
+            _ => self.check_step(reference),
+        };
+        let (code, message, help) = problem?;
+        let spot = Spot::Reference {
+            root: reference.root.clone(),
+            is_optional: reference.is_optional,
+        };
+        let pointer = format!("/steps/{}{}", self.index, site.pointer);
+        Some(Finding::new(code, pointer, message).maybe_help(help).at(spot))
+    }
+
+    fn check_trigger(&self, reference: &Reference) -> Option<Problem> {
+        const FIELDS: [&str; 3] = ["event", "request", "schedule"];
+        let field = first_key(reference)?;
+        if !FIELDS.contains(&field) {
+            return Some(unknown_field("trigger", field, &FIELDS));
+        }
+        let is_set = |trigger: &Trigger| match trigger {
+            Trigger::AppEvent { .. } => field == "event",
+            Trigger::Request {} => field == "request",
+            Trigger::Schedule { .. } => field == "schedule",
+        };
+        let triggers = &self.workflow.triggers;
+        if triggers.is_empty() || triggers.iter().any(is_set) || reference.is_optional {
+            return None;
+        }
+        let message = format!("trigger.{field} is never there: no trigger of this workflow sets it");
+        Some(("unknown_field", message, Some(format!("write trigger?.{field} for null"))))
+    }
+
+    fn check_setting(&self, reference: &Reference) -> Option<Problem> {
+        let name = first_key(reference)?;
+        let values = &self.workflow.settings.values;
+        if values.contains_key(name) || reference.is_optional {
+            return None;
+        }
+        let help = did_you_mean(name, values.keys().map(String::as_str))
+            .unwrap_or_else(|| "define it in settings.values".to_owned());
+        Some(("unknown_setting", format!("no setting is called \"{name}\""), Some(help)))
+    }
+
+    fn check_self(&self, reference: &Reference, site: &Site<'_>) -> Option<Problem> {
+        let paginates =
+            matches!(&self.step.kind, StepKind::Request(request) if request.pagination.is_some());
+        if !paginates {
+            let message = "\"self\" is only there in a request step with pagination".to_owned();
+            return Some(("self_without_pagination", message, None));
+        }
+        let fields: &[&str] =
+            if site.is_per_page { &["response", "page", "pageToken"] } else { &["pageToken"] };
+        let field = first_key(reference)?;
+        (!fields.contains(&field)).then(|| unknown_field("self", field, fields))
+    }
+
+    fn check_step(&self, reference: &Reference) -> Option<Problem> {
+        let root = reference.root.as_str();
+        let Some(target) = self.graph.by_id.get(&crate::ids::StepId::new(root)).copied() else {
+            let names: Vec<&str> = self
+                .workflow
+                .steps
+                .iter()
+                .map(|step| step.id.as_str())
+                .chain(RESERVED.into_iter().filter(|name| *name != "self"))
+                .collect();
+            let message = format!("\"{root}\" is neither a step nor one of the given names");
+            return Some(("unknown_reference", message, Some(one_of(root, names))));
+        };
+        if target == self.index {
+            let message = "a step cannot read its own output".to_owned();
+            return Some(("own_output", message, None));
+        }
+        self.check_order(reference, target).or_else(|| self.check_output(reference, target))
+    }
+
+    fn check_order(&self, reference: &Reference, target: StepIndex) -> Option<Problem> {
+        let (flow, root) = (self.flow?, reference.root.as_str());
+        if flow.has_run(target, self.index) {
+            return None;
+        }
+        if flow.may_have_run(target, self.index) {
+            return (!reference.is_optional).then(|| {
+                let message = format!("step \"{root}\" may not have run when this step does");
+                let help = format!("write {root}? to get null then");
+                ("may_not_have_run", message, Some(help))
+            });
+        }
+        let mine = self.graph.scope_of(self.index);
+        let around = self.graph.scope_of(target).iter().find(|fan_out| !mine.contains(fan_out));
+        Some(match around {
+            Some(fan_out) => {
+                let fan_out = &self.workflow.steps[usize::from(*fan_out)].id;
+                let message = format!("step \"{root}\" runs inside the branch of fan_out \"{fan_out}\"");
+                let help = format!("its outputs are there, as a list, after \"{fan_out}\"");
+                ("inside_fan_out", message, Some(help))
+            }
+            None => {
+                let message = format!("step \"{root}\" never runs before this step");
+                ("runs_later", message, Some("refer to an earlier step".to_owned()))
+            }
+        })
+    }
+
+    /// The first key of a step's output.
+    fn check_output(&self, reference: &Reference, target: StepIndex) -> Option<Problem> {
+        let mine = self.graph.scope_of(self.index);
+        let step = &self.workflow.steps[usize::from(target)];
+        let mut fields = match &step.kind {
+            StepKind::Request(_) => vec!["response"],
+            StepKind::Function(_) | StepKind::Conditional(_) => vec!["result"],
+            StepKind::FanOut(_) if mine.contains(&target) => vec!["instance", "index"],
+            StepKind::FanOut(_) => vec!["count"],
+            StepKind::Delay(_) => vec!["until"],
+            StepKind::Response(_) => vec!["statusCode"],
+        };
+        if step.ignore_failure {
+            fields.push("error");
+        }
+        // Each fan-out that the output has left has made a list of it.
+        let lists = self.graph.scope_of(target).iter().filter(|out| !mine.contains(out)).count();
+        let is_index = |segment: &&Segment| matches!(segment, Segment::Index(_));
+        let skipped = reference.path.iter().take(lists).take_while(is_index).count();
+        match reference.path.get(skipped)? {
+            Segment::Key(field) if !fields.contains(&field.as_str()) => {
+                let root = reference.root.as_str();
+                Some(unknown_field(root, field, &fields))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn first_key(reference: &Reference) -> Option<&str> {
+    match reference.path.first() {
+        Some(Segment::Key(key)) => Some(key),
+        _ => None,
+    }
+}
+
+fn unknown_field(root: &str, field: &str, fields: &[&str]) -> Problem {
+    let help = did_you_mean(field, fields.iter().copied())
+        .unwrap_or_else(|| expected(fields.iter().copied()));
+    ("unknown_field", format!("\"{root}\" has no \"{field}\""), Some(help))
+}

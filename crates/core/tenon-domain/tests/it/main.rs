@@ -1,0 +1,13 @@
+//! The workflow document as its users see it: texts in, workflows or diagnostics out.
+
+mod documents;
+mod fingerprint;
+mod graph;
+mod references;
+mod robustness;
+mod schedule;
+mod schema;
+mod shape;
+mod step_rules;
+mod syntax;
+mod triggers;

@@ -1,0 +1,129 @@
+//! Tests, replays and cancels on behalf of the API.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tenon_domain::{Clock, ProjectId, QueueName, RunId};
+
+use crate::intake::{Intake, Refused, push_all};
+use crate::ports::control::{Error, ReplayFrom, RunControl, TestRun};
+use crate::ports::coordination::Coordination;
+use crate::ports::history::{HistoryReader, Payload, RunStatus, TriggerKind};
+use crate::ports::queue::{JobQueue, Push};
+use crate::ports::store::{Accept, Job, JobStore, RunMode};
+
+/// When to try again while the database is away.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The use cases behind [`RunControl`].
+pub struct Control {
+    /// Takes new runs in.
+    pub intake: Intake,
+    /// The truth.
+    pub store: Arc<dyn JobStore>,
+    /// What ran.
+    pub history: Arc<dyn HistoryReader>,
+    /// Where runs wait.
+    pub queue: Arc<dyn JobQueue>,
+    /// How workers hear of a cancel.
+    pub coordination: Arc<dyn Coordination>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl RunControl for Control {
+    async fn test(&self, test: TestRun) -> Result<RunId, Error> {
+        let run = RunId::new();
+        let job = Job {
+            run,
+            project: test.project,
+            workflow: test.workflow,
+            version: test.version,
+            user: test.user,
+            trigger: TriggerKind::Test,
+            mode: RunMode::Test,
+            input: Payload::Inline(test.input),
+            reply_to: None,
+            replay_of: None,
+            has_progress: false,
+            crashes: 0,
+            accepted_at: self.clock.now(),
+        };
+        match self.intake.accept(Accept { job, once: None }, None).await {
+            Ok(_) => Ok(run),
+            Err(Refused::Overloaded) => {
+                Err(Error::Overloaded { retry_after: Duration::from_secs(1) })
+            }
+            Err(refused) => Err(unavailable(refused)),
+        }
+    }
+
+    async fn replay(
+        &self,
+        project: ProjectId,
+        run: RunId,
+        from: ReplayFrom,
+    ) -> Result<RunId, Error> {
+        let old = self.history.run(project, run).await.map_err(unavailable)?;
+        let old = old.ok_or(Error::NoSuchRun(run))?;
+        if !old.status.is_terminal() {
+            return Err(Error::WrongState {
+                run,
+                status: status_name(old.status),
+                reason: "it has not ended; cancel it first, or wait",
+            });
+        }
+        let input = self.history.input(project, run).await.map_err(unavailable)?;
+        let input = input.ok_or(Error::NoSuchRun(run))?;
+        let job = Job {
+            run: RunId::new(),
+            project,
+            workflow: old.workflow,
+            version: old.version,
+            user: old.user,
+            trigger: TriggerKind::Replay,
+            mode: RunMode::Live,
+            input,
+            reply_to: None,
+            replay_of: Some(run),
+            has_progress: from == ReplayFrom::FailedStep,
+            crashes: 0,
+            accepted_at: self.clock.now(),
+        };
+        let keeps = from == ReplayFrom::FailedStep;
+        self.store.accept_replay(&job, keeps).await.map_err(unavailable)?;
+        let push = Push { run: job.run, due: None, is_recovered: keeps };
+        push_all(self.queue.clone(), vec![(QueueName::of_project(project), push)]).await;
+        Ok(job.run)
+    }
+
+    async fn cancel(&self, project: ProjectId, run: RunId) -> Result<(), Error> {
+        if self.store.cancel(project, run).await.map_err(unavailable)? {
+            let _ = self.coordination.announce(&format!("cancel:{run}")).await;
+            let _ = self.queue.remove(&QueueName::of_project(project), &[run]).await;
+            return Ok(());
+        }
+        let old = self.history.run(project, run).await.map_err(unavailable)?;
+        let old = old.ok_or(Error::NoSuchRun(run))?;
+        Err(Error::WrongState { run, status: status_name(old.status), reason: "it has ended" })
+    }
+}
+
+fn unavailable(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Unavailable { retry_after: RETRY_AFTER, source: Box::new(source) }
+}
+
+/// The word for a status in messages.
+const fn status_name(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Queued => "queued",
+        RunStatus::Running => "running",
+        RunStatus::Waiting => "waiting",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "cancelled",
+        RunStatus::Parked => "parked",
+    }
+}

@@ -1,0 +1,166 @@
+//! Follows the edges: one scope of steps at a time.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::frame::{Frame, Slot};
+use super::progress::Recorded;
+use super::{Engine, Error, Execution};
+use crate::ports::history::{StepError, StepStatus};
+use crate::ports::queue::DueMs;
+use crate::program::{ProgramStep, StepIndex};
+use tenon_domain::workflow::StepKind;
+
+/// How a walk over a scope ended.
+#[derive(Debug)]
+pub enum Flow {
+    /// At the end of the scope.
+    Done,
+    /// A step failed for good.
+    Failed(StepError),
+    /// Something in it waits.
+    Suspended(DueMs),
+    /// The process stops.
+    Yielded,
+}
+
+/// How one step ended.
+#[derive(Debug)]
+pub enum StepFlow {
+    /// With an output; the run goes on.
+    Output(Slot),
+    /// Not now.
+    Stop(Flow),
+}
+
+impl Engine {
+    /// Walks from a step to the end of its scope. Boxed, since branches nest.
+    pub(super) fn walk<'a>(
+        &'a self,
+        execution: &'a Execution,
+        frame: &'a Arc<Frame>,
+        from: StepIndex,
+    ) -> BoxFuture<'a, Result<Flow, Error>> {
+        async move {
+            let mut current = Some(from);
+            while let Some(index) = current {
+                let step = &execution.program.steps[index];
+                let slot = match self.step(execution, frame, index, step).await? {
+                    StepFlow::Output(slot) => slot,
+                    StepFlow::Stop(flow) => return Ok(flow),
+                };
+                let branch = branch_taken(step, &slot);
+                frame.set(index, slot);
+                if let Some(head) = branch {
+                    match self.walk(execution, frame, head).await? {
+                        Flow::Done => {}
+                        other => return Ok(other),
+                    }
+                }
+                current = step.next;
+            }
+            Ok(Flow::Done)
+        }
+        .boxed()
+    }
+
+    /// One step: its recorded result if it has one, else its execution.
+    async fn step(
+        &self,
+        execution: &Execution,
+        frame: &Arc<Frame>,
+        index: StepIndex,
+        step: &ProgramStep,
+    ) -> Result<StepFlow, Error> {
+        if let Some(recorded) = frame.recorded(&step.step.id) {
+            match self.take_recorded(step, recorded).await? {
+                Taken::Flow(flow) => return Ok(flow),
+                Taken::Attempt(attempt) => {
+                    return self.run_step(execution, frame, index, step, attempt).await;
+                }
+            }
+        }
+        self.run_step(execution, frame, index, step, 1).await
+    }
+
+    async fn run_step(
+        &self,
+        execution: &Execution,
+        frame: &Arc<Frame>,
+        index: StepIndex,
+        step: &ProgramStep,
+        attempt: u32,
+    ) -> Result<StepFlow, Error> {
+        if execution.stopping.is_cancelled() {
+            return Ok(StepFlow::Stop(Flow::Yielded));
+        }
+        execution.started_at.get_or_init(|| self.clock.now());
+        match &step.step.kind {
+            StepKind::FanOut(fan_out) => {
+                self.fan_out(execution, frame, index, step, fan_out).await
+            }
+            StepKind::Delay(delay) => self.delay(execution, frame, step, delay, attempt).await,
+            _ => self.attempt(execution, frame, step, attempt).await,
+        }
+    }
+
+    /// What a recorded result means for the walk.
+    async fn take_recorded(&self, step: &ProgramStep, recorded: &Recorded) -> Result<Taken, Error> {
+        let flow = match recorded.status {
+            StepStatus::Succeeded => StepFlow::Output(self.recorded_output(recorded).await?),
+            StepStatus::Failed if step.step.ignore_failure => {
+                StepFlow::Output(self.recorded_output(recorded).await?)
+            }
+            StepStatus::Failed => {
+                let error = recorded.error.clone().unwrap_or_else(|| unexplained(step));
+                StepFlow::Stop(Flow::Failed(error))
+            }
+            StepStatus::Retrying | StepStatus::Waiting => {
+                let due = recorded.retry_at.unwrap_or_else(|| self.clock.now());
+                if self.clock.now() < due {
+                    StepFlow::Stop(Flow::Suspended(DueMs(due.as_millisecond())))
+                } else {
+                    return Ok(Taken::Attempt(recorded.attempt + 1));
+                }
+            }
+        };
+        Ok(Taken::Flow(flow))
+    }
+
+    async fn recorded_output(&self, recorded: &Recorded) -> Result<Slot, Error> {
+        let Some(payload) = &recorded.output else { return Ok(Slot::Value(Arc::new(Value::Null))) };
+        if let crate::ports::history::Payload::Blob(blob) = payload
+            && blob.len > self.settings.fan_out_memory_max as u64
+        {
+            return Ok(Slot::Stored);
+        }
+        let bytes = self.payload(payload).await?;
+        Ok(Slot::Value(Arc::new(super::parse(&bytes)?)))
+    }
+}
+
+enum Taken {
+    Flow(StepFlow),
+    Attempt(u32),
+}
+
+/// The first step of the branch that a conditional takes.
+fn branch_taken(step: &ProgramStep, slot: &Slot) -> Option<StepIndex> {
+    let Slot::Value(output) = slot else { return None };
+    match output.get("result") {
+        Some(Value::Bool(true)) if step.then.is_some() => step.then,
+        Some(Value::Bool(false)) if step.otherwise.is_some() => step.otherwise,
+        _ => None,
+    }
+}
+
+fn unexplained(step: &ProgramStep) -> StepError {
+    StepError {
+        code: "step_failed".to_owned(),
+        message: "the step failed; no reason was recorded".to_owned(),
+        step: Some(step.step.id.clone()),
+    }
+}

@@ -1,0 +1,242 @@
+//! Intake: accepted means committed.
+//!
+//! Callers hand in jobs; a few tasks take what has gathered and commit it in one transaction
+//! (group commit), then answer the callers, then push the ids to the queue. The push is best
+//! effort: what it misses, the sweep finds. Callers are turned away before anything is accepted
+//! when too many wait or the database is away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use serde_json::Value;
+use tenon_domain::{QueueName, RunId};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::ports::blobs::BlobStore;
+use crate::ports::history::Payload;
+use crate::ports::queue::{JobQueue, Push};
+use crate::ports::store::{self, Accept, Accepted, Job, JobStore};
+use crate::settings::Settings;
+
+/// Jobs kept in memory between acceptance and claim.
+const CACHED_JOBS_MAX: usize = 50_000;
+/// How long a push may take before it is left to the sweep.
+const PUSH_DEADLINE: Duration = Duration::from_millis(500);
+
+/// Why a job was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Too many wait: try again after a second.
+    #[error("too much work is waiting to be accepted")]
+    Overloaded,
+    /// The database is away: try again after a few seconds.
+    #[error("the execution database cannot be reached")]
+    Unavailable,
+    /// The database refuses the job's content.
+    #[error("the execution database refuses this job")]
+    Rejected,
+}
+
+/// A job that was accepted in this process, kept so that it need not be read back.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Its input, parsed.
+    pub input: Arc<Value>,
+}
+
+/// Jobs accepted in this process and not yet claimed by it.
+#[derive(Debug, Default)]
+pub struct FreshJobs(DashMap<RunId, Fresh>);
+
+impl FreshJobs {
+    /// Takes a job out.
+    #[must_use]
+    pub fn take(&self, run: RunId) -> Option<Fresh> {
+        self.0.remove(&run).map(|(_, fresh)| fresh)
+    }
+
+    fn put(&self, fresh: Fresh) {
+        if self.0.len() < CACHED_JOBS_MAX {
+            self.0.insert(fresh.job.run, fresh);
+        }
+    }
+}
+
+struct Waiting {
+    accept: Accept,
+    input: Option<Arc<Value>>,
+    answer: oneshot::Sender<Result<Accepted, Refused>>,
+}
+
+/// Takes jobs in. Cheap to clone.
+#[derive(Clone)]
+pub struct Intake {
+    waiting: mpsc::Sender<Waiting>,
+}
+
+impl Intake {
+    /// Accepts a job. `Ok(Accepted::New)` means that it is committed.
+    /// `input` is the parsed form of the job's input, to spare the worker the reading.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing was accepted, except that after `Unavailable` the outcome of a commit
+    /// may be unknown: the job then may run, and a repeat under the same key is recognised.
+    pub async fn accept(
+        &self,
+        accept: Accept,
+        input: Option<Arc<Value>>,
+    ) -> Result<Accepted, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.waiting
+            .try_send(Waiting { accept, input, answer })
+            .map_err(|_| Refused::Overloaded)?;
+        answered.await.unwrap_or(Err(Refused::Unavailable))
+    }
+}
+
+/// What intake works with.
+#[derive(Clone)]
+pub struct IntakeParts {
+    /// Where jobs are committed.
+    pub store: Arc<dyn JobStore>,
+    /// Where large inputs go.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Where ids are pushed.
+    pub queue: Arc<dyn JobQueue>,
+    /// Jobs for workers of this very process; `None` where there are none.
+    pub fresh: Option<Arc<FreshJobs>>,
+    /// Limits.
+    pub settings: Arc<Settings>,
+}
+
+/// Builds an intake and the tasks that serve it; run each of them until the intake is dropped.
+#[must_use]
+pub fn build(parts: IntakeParts) -> (Intake, Vec<Committer>) {
+    let (sender, receiver) = mpsc::channel(parts.settings.accept_waiting_max);
+    let receiver = Arc::new(Mutex::new(receiver));
+    let committers = (0..parts.settings.accept_connections.max(1))
+        .map(|_| Committer { waiting: receiver.clone(), parts: parts.clone() })
+        .collect();
+    (Intake { waiting: sender }, committers)
+}
+
+/// Commits what has gathered, again and again.
+pub struct Committer {
+    waiting: Arc<Mutex<mpsc::Receiver<Waiting>>>,
+    parts: IntakeParts,
+}
+
+impl Committer {
+    /// Runs until every [`Intake`] is dropped.
+    pub async fn run(self) {
+        let max = self.parts.settings.accept_batch_max;
+        loop {
+            let mut batch = Vec::new();
+            if self.waiting.lock().await.recv_many(&mut batch, max).await == 0 {
+                return;
+            }
+            self.serve(batch).await;
+        }
+    }
+
+    async fn serve(&self, batch: Vec<Waiting>) {
+        let mut accepts = Vec::with_capacity(batch.len());
+        let mut callers = Vec::with_capacity(batch.len());
+        for waiting in batch {
+            accepts.push(waiting.accept);
+            callers.push((waiting.input, waiting.answer));
+        }
+        let outcomes = match self.pack(&mut accepts).await {
+            Ok(()) => self.commit(&accepts).await,
+            Err(refused) => vec![Err(refused); accepts.len()],
+        };
+        let mut pushes: Vec<(QueueName, Push)> = Vec::with_capacity(accepts.len());
+        for ((accept, (input, answer)), outcome) in accepts.into_iter().zip(callers).zip(outcomes) {
+            if outcome == Ok(Accepted::New) {
+                let job = Arc::new(accept.job);
+                pushes.push((
+                    QueueName::of_project(job.project),
+                    Push { run: job.run, due: None, is_recovered: job.has_progress },
+                ));
+                if let (Some(fresh), Some(input)) = (&self.parts.fresh, input) {
+                    fresh.put(Fresh { job, input });
+                }
+            }
+            let _ = answer.send(outcome);
+        }
+        push_all(self.parts.queue.clone(), pushes).await;
+    }
+
+    /// Large inputs into the blob store, before the rows that name them.
+    async fn pack(&self, accepts: &mut [Accept]) -> Result<(), Refused> {
+        let limit = self.parts.settings.inline_bytes_max;
+        let mut large = Vec::new();
+        for (index, accept) in accepts.iter().enumerate() {
+            if let Payload::Inline(bytes) = &accept.job.input
+                && bytes.len() > limit
+            {
+                large.push((index, bytes.clone()));
+            }
+        }
+        if large.is_empty() {
+            return Ok(());
+        }
+        let values: Vec<Bytes> = large.iter().map(|(_, bytes)| bytes.clone()).collect();
+        let places = self.parts.blobs.put_packed(&values).await.map_err(|error| {
+            tracing::error!(error = %error, "large inputs could not be stored");
+            Refused::Unavailable
+        })?;
+        for ((index, _), place) in large.into_iter().zip(places) {
+            accepts[index].job.input = Payload::Blob(place);
+        }
+        Ok(())
+    }
+
+    async fn commit(&self, accepts: &[Accept]) -> Vec<Result<Accepted, Refused>> {
+        match self.parts.store.accept(accepts).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(store::Error::Unavailable { source, .. }) => {
+                tracing::warn!(error = %source, "jobs were turned away: the database is away");
+                vec![Err(Refused::Unavailable); accepts.len()]
+            }
+            Err(store::Error::Rejected { source, .. }) => {
+                tracing::error!(error = %source, "the database refused a batch of jobs; trying them singly");
+                self.commit_singly(accepts).await
+            }
+        }
+    }
+
+    async fn commit_singly(&self, accepts: &[Accept]) -> Vec<Result<Accepted, Refused>> {
+        let mut outcomes = Vec::with_capacity(accepts.len());
+        for accept in accepts {
+            let outcome = self.parts.store.accept(std::slice::from_ref(accept)).await;
+            outcomes.push(match outcome {
+                Ok(outcomes) => outcomes.first().copied().ok_or(Refused::Rejected),
+                Err(store::Error::Unavailable { .. }) => Err(Refused::Unavailable),
+                Err(store::Error::Rejected { .. }) => Err(Refused::Rejected),
+            });
+        }
+        outcomes
+    }
+}
+
+/// Pushes ids to their queues; a failure is left to the sweep.
+pub async fn push_all(queue: Arc<dyn JobQueue>, pushes: Vec<(QueueName, Push)>) {
+    let mut grouped: std::collections::HashMap<QueueName, Vec<Push>> = Default::default();
+    for (name, push) in pushes {
+        grouped.entry(name).or_default().push(push);
+    }
+    for (name, jobs) in grouped {
+        match tokio::time::timeout(PUSH_DEADLINE, queue.push(&name, &jobs)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(error = %error, jobs = jobs.len(), "accepted jobs wait for the sweep");
+            }
+            Err(_) => tracing::debug!(jobs = jobs.len(), "accepted jobs wait for the sweep"),
+        }
+    }
+}

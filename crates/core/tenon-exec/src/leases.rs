@@ -1,0 +1,146 @@
+//! The leases this process holds, and the task that keeps them alive.
+//!
+//! A lease has a local deadline, half a second before the queue's: work under a lease that could
+//! not be extended in time is abandoned before another worker can begin it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tenon_domain::{QueueName, RunId};
+use tokio_util::sync::CancellationToken;
+
+use crate::ports::queue::{Fence, JobQueue, Lease};
+
+/// How much earlier than the queue we consider a lease lost.
+const SAFETY_MARGIN: Duration = Duration::from_millis(500);
+
+struct Held {
+    fence: Fence,
+    queue: QueueName,
+    deadline: Instant,
+    abandon: CancellationToken,
+}
+
+/// All leases held by this process.
+#[derive(Default)]
+pub struct Leases {
+    held: Mutex<HashMap<RunId, Held>>,
+}
+
+impl Leases {
+    /// Takes note of a claimed job; the token fires when the lease is lost.
+    pub fn hold(&self, queue: &QueueName, lease: Lease, ttl: Duration) -> CancellationToken {
+        let abandon = CancellationToken::new();
+        let held = Held {
+            fence: lease.fence,
+            queue: queue.clone(),
+            deadline: Instant::now() + ttl.saturating_sub(SAFETY_MARGIN),
+            abandon: abandon.clone(),
+        };
+        if let Some(former) = self.held.lock().insert(lease.run, held) {
+            former.abandon.cancel();
+        }
+        abandon
+    }
+
+    /// Lets a lease go, unless the run is held under a newer one.
+    pub fn drop_lease(&self, lease: Lease) {
+        let mut held = self.held.lock();
+        if held.get(&lease.run).is_some_and(|entry| entry.fence == lease.fence) {
+            held.remove(&lease.run);
+        }
+    }
+
+    /// Abandons a run that was cancelled.
+    pub fn abandon(&self, run: RunId) {
+        if let Some(entry) = self.held.lock().get(&run) {
+            entry.abandon.cancel();
+        }
+    }
+
+    /// How many are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held.lock().len()
+    }
+
+    /// Whether none is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Extends all leases once; abandons those that are lost or past their deadline.
+    pub async fn beat(&self, queue: &dyn JobQueue, ttl: Duration) {
+        for (name, leases) in self.by_queue() {
+            for part in leases.chunks(500) {
+                let sent = Instant::now();
+                match queue.beat(&name, part, ttl).await {
+                    Ok(lost) => self.extend(part, &lost, sent + ttl.saturating_sub(SAFETY_MARGIN)),
+                    Err(error) => tracing::debug!(error = %error, "leases were not extended"),
+                }
+            }
+        }
+        self.abandon_overdue();
+    }
+
+    fn by_queue(&self) -> HashMap<QueueName, Vec<Lease>> {
+        let mut grouped: HashMap<QueueName, Vec<Lease>> = HashMap::new();
+        for (run, entry) in self.held.lock().iter() {
+            let lease = Lease { run: *run, fence: entry.fence };
+            match grouped.get_mut(&entry.queue) {
+                Some(leases) => leases.push(lease),
+                None => {
+                    grouped.insert(entry.queue.clone(), vec![lease]);
+                }
+            }
+        }
+        grouped
+    }
+
+    fn extend(&self, leases: &[Lease], lost: &[RunId], deadline: Instant) {
+        let mut held = self.held.lock();
+        for lease in leases {
+            let Some(entry) = held.get_mut(&lease.run) else { continue };
+            if entry.fence != lease.fence {
+                continue;
+            }
+            if lost.contains(&lease.run) {
+                entry.abandon.cancel();
+                held.remove(&lease.run);
+            } else {
+                entry.deadline = deadline;
+            }
+        }
+    }
+
+    fn abandon_overdue(&self) {
+        let now = Instant::now();
+        for entry in self.held.lock().values() {
+            if entry.deadline < now {
+                entry.abandon.cancel();
+            }
+        }
+    }
+}
+
+/// Beats until the token fires. Runs on a thread of its own, so that busy executors cannot keep
+/// it from its work.
+pub async fn keep_alive(
+    leases: Arc<Leases>,
+    queue: Arc<dyn JobQueue>,
+    interval: Duration,
+    ttl: Duration,
+    stop: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => leases.beat(&*queue, ttl).await,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Plans as execution reads them: from memory first.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use dashmap::DashMap;
+use tenon_contract::plan::{PlanError, PlanSource, ProjectPlan, WorkflowPlan};
+use tenon_domain::{ProjectId, VersionId};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use crate::program::{BrokenEdge, Program};
+
+/// A plan is looked up again after this long even if no change was announced.
+const PROJECT_PLAN_TTL: Duration = Duration::from_secs(10);
+/// Programs kept; beyond, all are dropped and built again as needed.
+const PROGRAMS_MAX: usize = 10_000;
+
+/// Reads plans through a memory cache.
+pub struct Plans {
+    source: Arc<dyn PlanSource>,
+    projects: DashMap<ProjectId, (Instant, Arc<ProjectPlan>)>,
+    programs: DashMap<VersionId, Arc<Program>>,
+}
+
+/// A program could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The plan cannot be read now.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The plan does not hang together.
+    #[error(transparent)]
+    Broken(#[from] BrokenEdge),
+}
+
+impl Plans {
+    /// Reads from `source` what is not in memory.
+    #[must_use]
+    pub fn new(source: Arc<dyn PlanSource>) -> Self {
+        Self { source, projects: DashMap::new(), programs: DashMap::new() }
+    }
+
+    /// The program of a workflow version.
+    ///
+    /// # Errors
+    /// When the plan cannot be read now, or is broken.
+    pub async fn program(&self, version: VersionId) -> Result<Option<Arc<Program>>, Error> {
+        if let Some(program) = self.programs.get(&version) {
+            return Ok(Some(program.clone()));
+        }
+        let Some(plan) = self.source.workflow(version).await? else { return Ok(None) };
+        let program = Arc::new(Program::compile(plan)?);
+        if self.programs.len() >= PROGRAMS_MAX {
+            self.programs.clear();
+        }
+        self.programs.insert(version, program.clone());
+        Ok(Some(program))
+    }
+
+    /// Drops what an announcement names.
+    fn hear(&self, topic: &str) {
+        if let Some(project) = topic.strip_prefix("plan:").and_then(|id| id.parse().ok()) {
+            self.projects.remove::<ProjectId>(&project);
+        }
+    }
+
+    /// Follows announcements of changed plans until the token fires.
+    pub async fn follow(
+        self: Arc<Self>,
+        mut announcements: broadcast::Receiver<String>,
+        stop: CancellationToken,
+    ) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                heard = announcements.recv() => match heard {
+                    Ok(topic) => self.hear(&topic),
+                    Err(broadcast::error::RecvError::Lagged(_)) => self.projects.clear(),
+                    Err(broadcast::error::RecvError::Closed) => return,
+                },
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl PlanSource for Plans {
+    async fn project(&self, project: ProjectId) -> Result<Option<Arc<ProjectPlan>>, PlanError> {
+        let kept = self.projects.get(&project).map(|entry| entry.value().clone());
+        if let Some((read_at, plan)) = &kept
+            && read_at.elapsed() < PROJECT_PLAN_TTL
+        {
+            return Ok(Some(plan.clone()));
+        }
+        match self.source.project(project).await {
+            Ok(Some(plan)) => {
+                self.projects.insert(project, (Instant::now(), plan.clone()));
+                Ok(Some(plan))
+            }
+            Ok(None) => Ok(None),
+            // Execution goes on from what it knows while configuration is away.
+            Err(error) => kept.map(|(_, plan)| Some(plan)).ok_or(error),
+        }
+    }
+
+    async fn workflow(&self, version: VersionId) -> Result<Option<Arc<WorkflowPlan>>, PlanError> {
+        if let Some(program) = self.programs.get(&version) {
+            return Ok(Some(program.plan.clone()));
+        }
+        self.source.workflow(version).await
+    }
+
+    async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
+        self.source.projects().await
+    }
+}

@@ -1,0 +1,95 @@
+//! Functions on moments. A moment is a text: RFC 3339, or a date with or without a time, which
+//! is then in UTC. There is no `now`: the result of an expression depends on its values only.
+
+use std::borrow::Cow;
+
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{Arguments, Function, Kind, Parameter, owned};
+use crate::budget::Budget;
+use crate::error::EvalError;
+use crate::value::{float, moment_of_text};
+
+/// The longest format, in bytes; one directive writes at most some 255.
+const FORMAT_BYTES_MAX: usize = 256;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "date_format",
+        parameters: &[
+            Parameter::required("moment", Kind::Text),
+            Parameter::required("format", Kind::Text),
+            Parameter::optional("zone", Kind::Text),
+        ],
+        summary: "The moment as `strftime` writes it, in an IANA time zone (`UTC`).",
+        examples: &[
+            (
+                r#"date_format("2026-03-01T23:30:00Z", "%d.%m.%Y")"#,
+                r#""01.03.2026""#,
+            ),
+            (
+                r#"date_format("2026-03-01T23:30:00Z", "%F %R", "Europe/Berlin")"#,
+                r#""2026-03-02 00:30""#,
+            ),
+        ],
+        run: date_format,
+    },
+    Function {
+        name: "date_add",
+        parameters: &[
+            Parameter::required("moment", Kind::Text),
+            Parameter::required("seconds", Kind::Number),
+        ],
+        summary: "The moment so many seconds later, RFC 3339 in UTC.",
+        examples: &[
+            (
+                r#"date_add("2026-02-28", 86400)"#,
+                r#""2026-03-01T00:00:00Z""#,
+            ),
+            (
+                r#"date_add("1970-01-01", 1767225600)"#,
+                r#""2026-01-01T00:00:00Z""#,
+            ),
+        ],
+        run: date_add,
+    },
+];
+
+fn moment(arguments: &Arguments<'_>) -> Result<Timestamp, EvalError> {
+    moment_of_text(arguments.text(0)).ok_or_else(|| {
+        arguments
+            .wrong(0, "is no date or time")
+            .with_help("write it as 2026-03-01 or 2026-03-01T12:00:00Z")
+    })
+}
+
+fn date_format<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
+    let moment = moment(&arguments)?;
+    let format = arguments.text(1);
+    if format.len() > FORMAT_BYTES_MAX {
+        return Err(arguments.wrong(1, &format!("is longer than {FORMAT_BYTES_MAX} bytes")));
+    }
+    let zone = match arguments.value(2) {
+        Value::String(name) => TimeZone::get(name)
+            .map_err(|_| arguments.wrong(2, "is no IANA time zone, such as `Europe/Berlin`"))?,
+        _ => TimeZone::UTC,
+    };
+    let text = strtime::format(format, &moment.to_zoned(zone))
+        .map_err(|_| arguments.wrong(1, "is no valid format; write `%%` for a percent sign"))?;
+    Ok(owned(text))
+}
+
+fn date_add<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
+    let moment = moment(&arguments)?;
+    let seconds = arguments.number(1);
+    let out_of_range = || arguments.wrong(1, "leads outside the years -9999 to 9999");
+    let span = match seconds.as_i64() {
+        Some(whole) => SignedDuration::from_secs(whole),
+        None => SignedDuration::try_from_secs_f64(float(seconds)).map_err(|_| out_of_range())?,
+    };
+    let later = moment.checked_add(span).map_err(|_| out_of_range())?;
+    Ok(owned(later.to_string()))
+}

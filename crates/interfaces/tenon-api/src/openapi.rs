@@ -1,0 +1,90 @@
+//! The description of the API, made from the code: OpenAPI 3.1.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa::{Modify, OpenApi as _, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+
+use tenon_http_kit::ProblemBody;
+use tenon_http_kit::problem::CONTENT_TYPE_PROBLEM;
+
+use crate::routes;
+use crate::settings::ApiSettings;
+use crate::state::Api;
+
+/// The description without its routes.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Tenon management API",
+        description = "Deploys workflows and shows what ran. Every call names a project and \
+            carries one of its API keys. Errors are problem+json (RFC 9457); match on `code`."
+    ),
+    components(schemas(ProblemBody)),
+    modifiers(&BearerKey),
+    tags(
+        (name = "workflows", description = "Apply documents, see what is deployed"),
+        (name = "runs", description = "See, follow, replay and cancel runs"),
+        (name = "users", description = "Connected users and their choices"),
+        (name = "api-keys", description = "Keys that may speak for the project")
+    )
+)]
+struct Description;
+
+struct BearerKey;
+
+impl Modify for BearerKey {
+    fn modify(&self, api: &mut OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key of the project: `tnn_...`"))
+            .build();
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        api.security = Some(vec![SecurityRequirement::new("api_key", Vec::<String>::new())]);
+    }
+}
+
+/// The whole description. `docs/reference/openapi.json` is a copy of it, as text.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    finish(routes::documented(&ApiSettings::default()).to_openapi())
+}
+
+/// A router that gathers the description.
+pub(crate) fn start() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Description::openapi())
+}
+
+/// Adds what every operation has: the answer when something goes wrong.
+pub(crate) fn finish(mut api: OpenApi) -> OpenApi {
+    for item in api.paths.paths.values_mut() {
+        for operation in operations(item) {
+            operation.responses.responses.insert("default".to_owned(), RefOr::T(problem()));
+        }
+    }
+    api
+}
+
+/// The description as text, the same on every machine.
+pub(crate) fn render(api: &OpenApi) -> String {
+    let mut text = api.to_pretty_json().expect("a description has only text keys");
+    text.push('\n');
+    text
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete]
+        .into_iter()
+        .filter_map(Option::as_mut)
+}
+
+fn problem() -> utoipa::openapi::Response {
+    let schema = Ref::from_schema_name(ProblemBody::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new()
+        .description("What went wrong")
+        .content(CONTENT_TYPE_PROBLEM, content)
+        .build()
+}

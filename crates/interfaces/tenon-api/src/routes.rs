@@ -1,0 +1,43 @@
+//! The routes, one file a noun. A handler reads the request, calls one port and shows the answer;
+//! it decides nothing.
+
+mod api_keys;
+mod runs;
+mod test_runs;
+mod users;
+mod workflows;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::openapi;
+use crate::settings::ApiSettings;
+use crate::state::{Api, ApiState};
+
+/// The management API: every route under `/api/v1`, without the layers of `tenon-http-kit`.
+pub fn router(state: ApiState) -> Router {
+    let (router, api) = documented(&state.settings).split_for_parts();
+    let text = Bytes::from(openapi::render(&openapi::finish(api)));
+    router
+        .with_state(Api::new(state))
+        .route("/api/v1/openapi.json", get(async move || document(text)))
+}
+
+/// All routes with their descriptions.
+pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
+    let project = OpenApiRouter::new()
+        .merge(workflows::routes(settings))
+        .merge(test_runs::routes(settings))
+        .merge(runs::routes())
+        .merge(users::routes())
+        .merge(api_keys::routes());
+    openapi::start().nest("/api/v1/projects/{project}", project)
+}
+
+fn document(text: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json")], text).into_response()
+}

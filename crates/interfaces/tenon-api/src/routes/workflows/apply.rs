@@ -1,0 +1,93 @@
+//! `POST /workflows/apply`: checks documents and deploys them, all or none.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use tenon_domain::workflow::Workflow;
+use tenon_http_kit::{BodyLimits, ErrorItem, Problem, StrictJson, codes};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Caller;
+use crate::config::ApplyMode;
+use crate::documents::{DocumentText, load_all};
+use crate::problem;
+use crate::settings::ApiSettings;
+use crate::state::Api;
+use crate::view::configuration::{AppliedView, ApplyResult};
+
+pub(super) fn routes(settings: &ApiSettings) -> OpenApiRouter<Api> {
+    let limits =
+        BodyLimits { body_bytes_max: settings.apply_body_bytes_max, ..BodyLimits::default() };
+    OpenApiRouter::new().routes(routes!(apply)).layer(Extension(limits))
+}
+
+/// Documents to deploy.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ApplyRequest {
+    /// 1 to 200 documents.
+    documents: Vec<DocumentText>,
+    /// Only check, and tell what would change.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Apply workflow documents
+///
+/// Checks all documents and deploys each as an immutable version, all or none. A document that
+/// did not change makes no version, so it is safe to apply the same again.
+#[utoipa::path(
+    post,
+    path = "/workflows/apply",
+    operation_id = "apply_workflows",
+    tag = "workflows",
+    params(("project" = String, Path, format = Uuid)),
+    request_body = ApplyRequest,
+    responses(
+        (status = 200, description = "What was done", body = ApplyResult),
+        (status = 422, description = "A document is not valid: `errors` names file, line, column \
+            and step of each fault", body = tenon_http_kit::ProblemBody,
+            content_type = "application/problem+json")
+    )
+)]
+async fn apply(
+    State(api): State<Api>,
+    caller: Caller,
+    StrictJson(request): StrictJson<ApplyRequest>,
+) -> Result<Json<ApplyResult>, Problem> {
+    let documents_max = api.settings.apply_documents_max;
+    if request.documents.is_empty() || request.documents.len() > documents_max {
+        return Err(count(documents_max));
+    }
+    let workflows = load(&api, request.documents).await?;
+    let mode = if request.dry_run { ApplyMode::DryRun } else { ApplyMode::Commit };
+    let applied = api.config.apply(caller.project, &workflows, mode).await;
+    let applied = applied.map_err(problem::of_config)?;
+    Ok(Json(ApplyResult {
+        applied: applied.into_iter().map(|one| AppliedView::new(one, mode)).collect(),
+        dry_run: request.dry_run,
+    }))
+}
+
+/// Checks documents off the threads that serve requests.
+pub(crate) async fn load(
+    api: &Api,
+    documents: Vec<DocumentText>,
+) -> Result<Vec<Workflow>, Problem> {
+    let settings = Arc::clone(&api.settings);
+    let checking = tokio::task::spawn_blocking(move || load_all(&documents, &settings.documents));
+    checking.await.map_err(|error| Problem::internal("check the documents", &error))?
+}
+
+fn count(documents_max: usize) -> Problem {
+    let message = format!("send 1 to {documents_max} documents");
+    Problem::new(&codes::INVALID_FIELD).detail(message.clone()).with(ErrorItem {
+        message,
+        pointer: Some("/documents".to_owned()),
+        ..ErrorItem::default()
+    })
+}

@@ -1,0 +1,55 @@
+//! What the handlers work with: the ports, the settings, and who follows runs.
+
+use std::sync::Arc;
+
+use tenon_contract::plan::PlanSource;
+use tenon_exec::ports::blobs::BlobStore;
+use tenon_exec::ports::control::RunControl;
+use tenon_exec::ports::history::HistoryReader;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ConfigPort;
+use crate::settings::ApiSettings;
+
+/// Everything the API needs, handed in by the role that serves it.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Plans: whose key is it, which workflows are deployed.
+    pub plans: Arc<dyn PlanSource>,
+    /// Workflows, users and keys.
+    pub config: Arc<dyn ConfigPort>,
+    /// What ran.
+    pub history: Arc<dyn HistoryReader>,
+    /// Test, replay, cancel.
+    pub control: Arc<dyn RunControl>,
+    /// Large recorded values.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Limits.
+    pub settings: Arc<ApiSettings>,
+    /// Cancelled when the process stops: followers are then let go at once.
+    pub shutdown: CancellationToken,
+}
+
+/// The state of the router.
+#[derive(Clone)]
+pub(crate) struct Api {
+    ports: ApiState,
+    /// One permit a follower.
+    pub(crate) followers: Arc<Semaphore>,
+}
+
+impl Api {
+    pub(crate) fn new(ports: ApiState) -> Self {
+        let followers_max = ports.settings.followers_max.min(Semaphore::MAX_PERMITS);
+        Self { ports, followers: Arc::new(Semaphore::new(followers_max)) }
+    }
+}
+
+impl std::ops::Deref for Api {
+    type Target = ApiState;
+
+    fn deref(&self) -> &ApiState {
+        &self.ports
+    }
+}

@@ -1,0 +1,107 @@
+//! What the routes work with, and how a caller is known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{any, post};
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+use tenon_contract::plan::{PlanSource, ProjectPlan};
+use tenon_domain::{Clock, EndUserId, ProjectId};
+use tenon_exec::intake::{Intake, Refused};
+use tenon_exec::ports::coordination::Coordination;
+use tenon_exec::ports::store::OnceKey;
+use tenon_http_kit::bearer::bearer_token;
+use tenon_http_kit::{BodyLimits, ErrorItem, JsonLimits, Problem, codes as kit};
+
+/// When to come again while the database is away.
+const AWAY_RETRY_AFTER: Duration = Duration::from_secs(5);
+/// When to come again while intake is full.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The longest user id, idempotency key and event name, in bytes.
+const NAME_BYTES_MAX: usize = 255;
+
+/// What the gateway works with.
+#[derive(Clone)]
+pub struct GatewayState {
+    /// Keys, workflows and users.
+    pub plans: Arc<dyn PlanSource>,
+    /// Where jobs are accepted.
+    pub intake: Intake,
+    /// How answers come back.
+    pub coordination: Arc<dyn Coordination>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits of bodies.
+    pub body_limits: BodyLimits,
+    /// Limits of JSON.
+    pub json_limits: JsonLimits,
+}
+
+/// The routes of the gateway.
+pub fn router(state: GatewayState) -> Router {
+    Router::new()
+        .route("/api/v1/projects/{project}/events", post(crate::events::accept))
+        .route("/api/v1/projects/{project}/triggers/{workflow}", any(crate::triggers::accept))
+        .with_state(Arc::new(state))
+}
+
+impl GatewayState {
+    /// The plan of a project whose key the caller has. Another project looks like none.
+    pub(crate) async fn authenticate(
+        &self,
+        project: ProjectId,
+        headers: &HeaderMap,
+    ) -> Result<Arc<ProjectPlan>, Problem> {
+        let key = bearer_token(headers).ok_or_else(Problem::unauthorized)?;
+        let plan = self.plans.project(project).await.map_err(|error| {
+            Problem::unavailable("read the project's plan", AWAY_RETRY_AFTER, &error)
+        })?;
+        let plan = plan.ok_or_else(Problem::unauthorized)?;
+        plan.authenticate(key).ok_or_else(Problem::unauthorized)?;
+        Ok(plan)
+    }
+}
+
+/// What a refused job means for the caller.
+pub(crate) fn refusal(refused: Refused) -> Problem {
+    match refused {
+        Refused::Overloaded => Problem::new(&kit::OVERLOADED).retry_after(FULL_RETRY_AFTER),
+        Refused::Unavailable => Problem::new(&kit::UNAVAILABLE).retry_after(AWAY_RETRY_AFTER),
+        Refused::Rejected => Problem::internal("accept a job", &refused),
+    }
+}
+
+/// A short text without control characters, such as a user id or an event name.
+pub(crate) fn checked_name(field: &'static str, text: String) -> Result<String, Problem> {
+    let is_valid = !text.is_empty()
+        && text.len() <= NAME_BYTES_MAX
+        && !text.chars().any(char::is_control);
+    if is_valid {
+        return Ok(text);
+    }
+    let message = format!("`{field}` must be 1 to {NAME_BYTES_MAX} bytes without control characters");
+    Err(Problem::new(&kit::INVALID_FIELD).with(ErrorItem {
+        message,
+        pointer: Some(format!("/{field}")),
+        ..ErrorItem::default()
+    }))
+}
+
+/// A user id, checked.
+pub(crate) fn checked_user(user: Option<String>) -> Result<Option<EndUserId>, Problem> {
+    user.map(|user| checked_name("user", user).map(EndUserId::new)).transpose()
+}
+
+/// The caller's idempotency key, if there is one, with a digest of what was sent.
+pub(crate) fn once_key(
+    headers: &HeaderMap,
+    about: &str,
+    content: &[u8],
+) -> Result<Option<OnceKey>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().to_owned();
+    let key = checked_name("Idempotency-Key", text)?;
+    Ok(Some(OnceKey { key: format!("{about}:{key}"), digest: Sha256::digest(content).into() }))
+}

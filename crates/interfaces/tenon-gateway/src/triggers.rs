@@ -1,0 +1,209 @@
+//! `ANY /api/v1/projects/{project}/triggers/{workflow}`: a request runs one workflow.
+//!
+//! Without a Response step the answer is 202 at once. With one the caller waits for it, up to the
+//! workflow's limit; the run goes on either way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use serde_json::{Map, Value, json};
+use tenon_contract::plan::{DeployedWorkflow, ProjectPlan};
+use tenon_domain::workflow::Trigger;
+use tenon_domain::{ProjectId, RunId};
+use tenon_exec::answer::Answer;
+use tenon_exec::ports::history::{Payload, TriggerKind};
+use tenon_exec::ports::store::{Accept, Accepted, Job, RunMode};
+use tenon_http_kit::{PathParams, Problem, read_body};
+use tokio::sync::oneshot;
+
+use crate::body::request_body;
+use crate::codes;
+use crate::state::{GatewayState, checked_user, once_key, refusal};
+
+/// The header that names the connected user.
+const USER_HEADER: &str = "x-tenon-user";
+/// The header of an answer that names its run.
+const RUN_HEADER: HeaderName = HeaderName::from_static("tenon-run");
+/// Headers that workflows do not see: credentials, and what belongs to the connection.
+const HIDDEN_HEADERS: [&str; 8] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "te",
+    "upgrade",
+];
+
+/// Accepts the request and, where the workflow answers, waits.
+pub async fn accept(
+    State(state): State<Arc<GatewayState>>,
+    PathParams((project, workflow)): PathParams<(ProjectId, String)>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let plan = state.authenticate(project, &parts.headers).await?;
+    let workflow = find(&plan, &workflow)?;
+    let user = parts.headers.get(USER_HEADER).map(|user| user.to_str().unwrap_or_default().to_owned());
+    let user = checked_user(user)?;
+    if !plan.is_enabled(workflow, user.as_ref()) {
+        return Err(Problem::new(&codes::WORKFLOW_DISABLED));
+    }
+    let bytes = read_body(&parts.headers, body, &state.body_limits).await?;
+    let body = request_body(&parts.headers, &bytes, &state.json_limits).await?;
+    let input = Arc::new(json!({ "request": {
+        "method": parts.method.as_str(),
+        "params": query_params(parts.uri.query().unwrap_or_default()),
+        "headers": visible_headers(&parts.headers),
+        "body": body,
+    }}));
+    let run = RunId::new();
+    let waits = workflow.has_response;
+    let answer = waits.then(|| state.coordination.expect_reply(run));
+    let job = Job {
+        run,
+        project,
+        workflow: workflow.id,
+        version: workflow.version,
+        user,
+        trigger: TriggerKind::Request,
+        mode: RunMode::Live,
+        input: Payload::Inline(Bytes::from(input.to_string())),
+        reply_to: waits.then(|| state.coordination.address()),
+        replay_of: None,
+        has_progress: false,
+        crashes: 0,
+        accepted_at: state.clock.now(),
+    };
+    let once = once_key(&parts.headers, &format!("request:{}", workflow.id), &bytes)?;
+    let accepted = state.intake.accept(Accept { job, once }, Some(input)).await;
+    let outcome = match accepted {
+        Ok(outcome) => outcome,
+        Err(refused) => {
+            state.coordination.forget(run);
+            return Err(refusal(refused));
+        }
+    };
+    match (outcome, answer) {
+        (Accepted::New, Some(answer)) => wait(&state, workflow, run, answer).await,
+        (Accepted::New, None) => Ok(accepted_response(run)),
+        (Accepted::Repeat(former), _) => {
+            state.coordination.forget(run);
+            Ok(accepted_response(former))
+        }
+        (Accepted::Conflict, _) => {
+            state.coordination.forget(run);
+            Err(Problem::new(&codes::IDEMPOTENCY_CONFLICT))
+        }
+    }
+}
+
+/// The workflow that a path names, by id or by name.
+fn find<'a>(plan: &'a ProjectPlan, name: &str) -> Result<&'a DeployedWorkflow, Problem> {
+    let workflow = plan
+        .workflows
+        .iter()
+        .find(|workflow| workflow.name == name || workflow.id.to_string() == name)
+        .ok_or_else(Problem::not_found)?;
+    let has_trigger =
+        workflow.triggers.iter().any(|trigger| matches!(trigger, Trigger::Request { .. }));
+    if has_trigger { Ok(workflow) } else { Err(Problem::new(&codes::NO_REQUEST_TRIGGER)) }
+}
+
+async fn wait(
+    state: &GatewayState,
+    workflow: &DeployedWorkflow,
+    run: RunId,
+    answer: oneshot::Receiver<Bytes>,
+) -> Result<Response, Problem> {
+    let limit = Duration::from_secs(workflow.response_timeout_seconds.into());
+    let Ok(Ok(bytes)) = tokio::time::timeout(limit, answer).await else {
+        state.coordination.forget(run);
+        let mut response = Problem::new(&codes::RESPONSE_TIMEOUT)
+            .detail("the run goes on; the `tenon-run` header names it")
+            .into_response();
+        name_run(&mut response, run);
+        return Ok(response);
+    };
+    let answer = Answer::from_bytes(&bytes)
+        .map_err(|error| Problem::internal("read the answer of a run", &error))?;
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    name_run(&mut response, run);
+    Ok(response)
+}
+
+fn accepted_response(run: RunId) -> Response {
+    let mut response = (StatusCode::ACCEPTED, Json(json!({ "run": run }))).into_response();
+    name_run(&mut response, run);
+    response
+}
+
+fn name_run(response: &mut Response, run: RunId) {
+    if let Ok(value) = HeaderValue::try_from(run.to_string()) {
+        response.headers_mut().insert(RUN_HEADER, value);
+    }
+}
+
+/// Query parameters; a name that comes more than once becomes an array.
+fn query_params(query: &str) -> Value {
+    let mut params: Map<String, Value> = Map::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let value = Value::from(value.into_owned());
+        match params.get_mut(&*name) {
+            None => {
+                params.insert(name.into_owned(), value);
+            }
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    Value::Object(params)
+}
+
+/// Headers by lower-case name; a name that comes more than once is joined with a comma.
+fn visible_headers(headers: &http::HeaderMap) -> Value {
+    let mut visible: Map<String, Value> = Map::new();
+    for name in headers.keys() {
+        if HIDDEN_HEADERS.contains(&name.as_str()) {
+            continue;
+        }
+        let values: Vec<&str> =
+            headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        visible.insert(name.as_str().to_owned(), Value::from(values.join(", ")));
+    }
+    Value::Object(visible)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_parameter_becomes_an_array() {
+        assert_eq!(query_params("a=1&b=2&a=3&a="), json!({ "a": ["1", "3", ""], "b": "2" }));
+        assert_eq!(query_params("q=%C3%A9+x"), json!({ "q": "é x" }));
+    }
+
+    #[test]
+    fn credentials_are_not_shown_to_workflows() {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("Bearer secret"));
+        headers.insert("cookie", HeaderValue::from_static("a=b"));
+        headers.insert("x-order", HeaderValue::from_static("7"));
+        assert_eq!(visible_headers(&headers), json!({ "x-order": "7" }));
+    }
+}

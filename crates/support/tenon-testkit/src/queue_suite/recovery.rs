@@ -1,0 +1,115 @@
+//! Rules on what happens when the service forgets, or belongs to another generation.
+
+use tenon_exec::ports::queue::{Error, Fence, Generation, Lease, Push};
+
+use super::{Bench, Harness, LONG, push_now};
+
+fn is_stale<T>(answer: Result<T, Error>) -> bool {
+    matches!(answer, Err(Error::StaleGeneration { .. }))
+}
+
+/// Nothing works before a generation is installed, and nothing is left behind by trying.
+pub async fn a_queue_without_a_generation_asks_for_recovery(harness: &impl Harness) {
+    let handle = harness.handle().await;
+    let name = tenon_domain::QueueName::new("orders");
+    assert_eq!(handle.generation().await.expect("asking works"), None);
+    let job = push_now(tenon_domain::RunId::new());
+    assert!(is_stale(handle.push(&name, &[job]).await));
+    assert!(is_stale(handle.claim(&name, 1, LONG).await));
+    handle.install_generation(Generation(1)).await.expect("installing works");
+    assert_eq!(handle.generation().await.expect("asking works"), Some(Generation(1)));
+    assert_eq!(handle.known(&name, &[job.run]).await.expect("asking works"), [false]);
+}
+
+/// After the service forgot, every operation on a queue says so until the next generation.
+pub async fn a_queue_that_forgot_asks_for_recovery(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    bench.push_new(2).await;
+    let lease = bench.claim_one(LONG).await;
+    harness.forget().await;
+    let Bench { handle, name } = &bench;
+    assert_eq!(handle.generation().await.expect("asking works"), None);
+    assert!(is_stale(handle.push(name, &[push_now(lease.run)]).await));
+    assert!(is_stale(handle.claim(name, 1, LONG).await));
+    assert!(is_stale(handle.beat(name, &[lease], LONG).await));
+    assert!(is_stale(handle.ack(name, &[lease]).await));
+    assert!(is_stale(handle.nack(name, lease, None).await));
+    assert!(is_stale(handle.reap(name).await));
+    assert!(is_stale(handle.remove(name, &[lease.run]).await));
+    assert!(is_stale(handle.known(name, &[lease.run]).await));
+    assert!(is_stale(handle.depth(name).await));
+    handle.install_generation(Generation(2)).await.expect("installing works");
+    assert_eq!(bench.depth().await, (0, 0, 0));
+    assert_eq!(handle.generation().await.expect("asking works"), Some(Generation(2)));
+}
+
+/// A live worker keeps its job across a loss, and new fences are larger than its own.
+pub async fn a_beat_takes_up_what_the_service_forgot(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    bench.push_new(1).await;
+    let lease = bench.claim_one(LONG).await;
+    harness.forget().await;
+    bench.handle.install_generation(Generation(2)).await.expect("installing works");
+    assert_eq!(bench.beat(lease, LONG).await, []);
+    assert_eq!(bench.depth().await, (0, 0, 1));
+    bench.push(&[Push { run: lease.run, due: None, is_recovered: true }]).await;
+    assert_eq!(bench.depth().await, (0, 0, 1), "the sweep finds it known");
+    assert_eq!(bench.beat(lease, LONG).await, [], "a second beat extends it");
+
+    // Given back, it is looked at before it runs: what happened meanwhile is not known here.
+    bench.nack(lease, None).await;
+    let claimed = bench.claim(1, LONG).await;
+    assert!(claimed.jobs[0].is_recovered);
+    assert!(claimed.fence > lease.fence && claimed.fence > Fence::new(Generation(2), 0));
+    bench.ack(lease).await;
+    assert_eq!(bench.depth().await, (0, 0, 1), "the old fence holds no longer");
+}
+
+/// A worker that comes too late, after the sweep pushed its job again, has lost it.
+pub async fn a_beat_does_not_take_what_was_pushed_again(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    bench.push_new(1).await;
+    let late = bench.claim_one(LONG).await;
+    harness.forget().await;
+    bench.handle.install_generation(Generation(2)).await.expect("installing works");
+    bench.push(&[Push { run: late.run, due: None, is_recovered: true }]).await;
+    assert_eq!(bench.beat(late, LONG).await, [late.run]);
+    bench.ack(late).await;
+    assert_eq!(bench.depth().await, (1, 0, 0));
+    let claimed = bench.claim(1, LONG).await;
+    assert!(claimed.jobs[0].is_recovered && !claimed.jobs[0].is_reaped);
+}
+
+/// A process that has not heard of the new generation cannot touch a queue of it, and cannot
+/// bring the old one back.
+pub async fn an_older_generation_is_turned_away(harness: &impl Harness) {
+    let old = Bench::new(harness).await;
+    old.push_new(1).await;
+    let lease = old.claim_one(LONG).await;
+    let new = harness.handle().await;
+    new.install_generation(Generation(2)).await.expect("installing works");
+    new.push(&old.name, &[push_now(lease.run)]).await.expect("a push works");
+    assert!(is_stale(old.handle.ack(&old.name, &[lease]).await));
+    assert!(is_stale(old.handle.claim(&old.name, 1, LONG).await));
+    assert!(is_stale(old.handle.push(&old.name, &[push_now(lease.run)]).await));
+    let fresh = tenon_domain::QueueName::new("new");
+    assert!(is_stale(old.handle.push(&fresh, &[push_now(lease.run)]).await));
+    old.handle.install_generation(Generation(1)).await.expect("it is ignored");
+    assert_eq!(new.generation().await.expect("asking works"), Some(Generation(2)));
+    assert!(is_stale(old.handle.claim(&old.name, 1, LONG).await));
+    assert_eq!(new.depth(&old.name).await.expect("counting works").ready, 1);
+}
+
+/// Queues of an older generation count as forgotten, though the service still has them.
+pub async fn a_new_generation_empties_the_queues(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    let pushed = bench.push_new(3).await;
+    let lease = bench.claim_one(LONG).await;
+    bench.handle.install_generation(Generation(5)).await.expect("installing works");
+    assert_eq!(bench.depth().await, (0, 0, 0));
+    assert!(!bench.knows(pushed[1]).await);
+    assert_eq!(bench.beat(lease, LONG).await, [], "its worker takes it up again");
+    let forged = Lease { run: pushed[1], fence: Fence::new(Generation(5), 0) };
+    assert_eq!(bench.beat(forged, LONG).await, [pushed[1]], "that claim never was");
+    assert_eq!(bench.depth().await, (0, 0, 1));
+}
