@@ -53,7 +53,9 @@ pub(crate) async fn read(
 
 fn is_gzip(headers: &HeaderMap) -> bool {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let (Some(encoding), None) = (encodings.next(), encodings.next()) else { return false };
+    let (Some(encoding), None) = (encodings.next(), encodings.next()) else {
+        return false;
+    };
     let encoding = encoding.as_bytes().trim_ascii();
     encoding.eq_ignore_ascii_case(b"gzip") || encoding.eq_ignore_ascii_case(b"x-gzip")
 }
@@ -68,7 +70,9 @@ async fn read_plain(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError
     let reserve = announced.map_or(0, |size| usize::try_from(size).unwrap_or(RESERVE_MAX));
     let mut read = Vec::with_capacity(reserve.min(RESERVE_MAX));
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
+            continue;
+        };
         if data.len() > limit - read.len() {
             return Err(BodyError::TooLarge { limit });
         }
@@ -78,11 +82,16 @@ async fn read_plain(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError
 }
 
 async fn read_gzip(mut body: Incoming, bounds: Bounds) -> Result<Bytes, BodyError> {
-    let mut decoder =
-        MultiGzDecoder::new(BoundedSink { plain: Vec::new(), packed_bytes: 0, bounds });
+    let mut decoder = MultiGzDecoder::new(BoundedSink {
+        plain: Vec::new(),
+        packed_bytes: 0,
+        bounds,
+    });
     let mut has_begun = false;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
+            continue;
+        };
         has_begun |= !data.is_empty();
         decoder.get_mut().packed_bytes += data.len();
         decoder.write_all(&data).map_err(gzip_error)?;
@@ -95,7 +104,10 @@ async fn read_gzip(mut body: Incoming, bounds: Bounds) -> Result<Bytes, BodyErro
 }
 
 fn gzip_error(error: io::Error) -> BodyError {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<OverBound>()) {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<OverBound>())
+    {
         Some(over) => BodyError::TooLarge { limit: over.limit },
         None => BodyError::Gzip(error),
     }
@@ -117,7 +129,9 @@ struct OverBound {
 impl Write for BoundedSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let by_ratio = self.packed_bytes.saturating_mul(self.bounds.ratio_max);
-        let limit = by_ratio.max(self.bounds.free_bytes).min(self.bounds.bytes_max);
+        let limit = by_ratio
+            .max(self.bounds.free_bytes)
+            .min(self.bounds.bytes_max);
         if bytes.len() > limit.saturating_sub(self.plain.len()) {
             return Err(io::Error::other(OverBound { limit }));
         }

@@ -104,12 +104,16 @@ impl HttpEgress {
             Some(Host::Domain(_)) => None,
         };
         if let Some(address) = literal {
-            self.policy.check(address).map_err(|error| refuse(&error.to_string()))?;
+            self.policy
+                .check(address)
+                .map_err(|error| refuse(&error.to_string()))?;
         }
         if url.port() == Some(0) {
             return Err(refuse("port 0 cannot be called"));
         }
-        url.as_str().parse().map_err(|_| refuse("the URL cannot be sent"))
+        url.as_str()
+            .parse()
+            .map_err(|_| refuse("the URL cannot be sent"))
     }
 
     async fn exchange(
@@ -123,7 +127,11 @@ impl HttpEgress {
         let body = body::read(body, &mut head.headers, bounds)
             .await
             .map_err(|error| failure::of_body(host, &error))?;
-        Ok(OutboundResponse { status: head.status, headers: head.headers, body })
+        Ok(OutboundResponse {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     }
 
     /// Sends the request, once more when a kept connection was lost at the moment of its use
@@ -141,9 +149,8 @@ impl HttpEgress {
             }
             (first, _) => first,
         };
-        let response = outcome.map_err(|error| {
-            failure::of_exchange(host, &error, self.settings.connect_timeout)
-        })?;
+        let response = outcome
+            .map_err(|error| failure::of_exchange(host, &error, self.settings.connect_timeout))?;
         if let Some(has_answered) = response.extensions().get::<HasAnswered>() {
             has_answered.set();
         }
@@ -152,15 +159,24 @@ impl HttpEgress {
 
     /// The headers as they go out.
     fn headers(&self, host: &str, mut headers: HeaderMap) -> Result<HeaderMap, Error> {
-        if let Some(name) = TRANSPORT_HEADERS.iter().find(|name| headers.contains_key(*name)) {
+        if let Some(name) = TRANSPORT_HEADERS
+            .iter()
+            .find(|name| headers.contains_key(**name))
+        {
             return Err(Error::Refused {
                 host: host.to_owned(),
                 reason: format!("the header `{name}` cannot be set"),
             });
         }
-        headers.entry(header::USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+        headers
+            .entry(header::USER_AGENT)
+            .or_insert_with(|| self.user_agent.clone());
+        headers
+            .entry(header::ACCEPT)
+            .or_insert(HeaderValue::from_static("*/*"));
+        headers
+            .entry(header::ACCEPT_ENCODING)
+            .or_insert(HeaderValue::from_static("gzip"));
         Ok(headers)
     }
 }
@@ -170,7 +186,9 @@ fn was_kept_and_lost(error: &legacy::Error) -> bool {
     if error.is_connect() {
         return false;
     }
-    let Some(connection) = error.connect_info() else { return false };
+    let Some(connection) = error.connect_info() else {
+        return false;
+    };
     let mut extras = http::Extensions::new();
     connection.get_extras(&mut extras);
     extras.get::<HasAnswered>().is_some_and(HasAnswered::get) && failure::is_lost(error)
@@ -179,14 +197,28 @@ fn was_kept_and_lost(error: &legacy::Error) -> bool {
 #[async_trait]
 impl Egress for HttpEgress {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, Error> {
-        let OutboundRequest { method, url, headers, body, timeout, response_bytes_max } = request;
+        let OutboundRequest {
+            method,
+            url,
+            headers,
+            body,
+            timeout,
+            response_bytes_max,
+        } = request;
         let uri = self.check_url(&url)?;
         let host = url.host_str().unwrap_or_default();
         if method == Method::CONNECT {
             let reason = "the method CONNECT cannot be used".to_owned();
-            return Err(Error::Refused { host: host.to_owned(), reason });
+            return Err(Error::Refused {
+                host: host.to_owned(),
+                reason,
+            });
         }
-        let headers = self.headers(host, headers)?;
+        let mut headers = self.headers(host, headers)?;
+        if body.is_empty() && matches!(method, Method::POST | Method::PUT | Method::PATCH) {
+            // RFC 9110, 8.6: methods that expect a body say that there is none.
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let mut outgoing = Request::new(Full::new(body));
         *outgoing.method_mut() = method;
         *outgoing.uri_mut() = uri;
@@ -198,7 +230,10 @@ impl Egress for HttpEgress {
         };
         match tokio::time::timeout(timeout, self.exchange(host, outgoing, bounds)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Error::Timeout { host: host.to_owned(), after_ms: millis(timeout) }),
+            Err(_) => Err(Error::Timeout {
+                host: host.to_owned(),
+                after_ms: millis(timeout),
+            }),
         }
     }
 }

@@ -18,7 +18,7 @@ pub struct EgressSettings {
     pub idle_per_host_max: usize,
     /// How long a connection is kept open without work.
     pub idle_timeout: Duration,
-    /// The head of an answer, in bytes.
+    /// The head of an answer, in bytes; it may become about twice as large before it is noticed.
     pub response_head_bytes_max: usize,
     /// Header lines of an answer.
     pub response_headers_max: usize,
@@ -47,7 +47,7 @@ impl Default for EgressSettings {
             idle_per_host_max: 256,
             idle_timeout: Duration::from_secs(30),
             response_head_bytes_max: 64 << 10,
-            response_headers_max: 256,
+            response_headers_max: 100,
             decompression_ratio_max: 100,
             decompression_free_bytes: 1 << 20,
             lookups_max: 16,

@@ -21,7 +21,7 @@ CREATE TABLE workflow_version (
     workflow_id uuid        NOT NULL,
     -- Counted from 1 in its workflow; 0 for a draft, of which there can be many.
     number      integer     NOT NULL CHECK (number >= 0),
-    -- SHA-256 of the document's text.
+    -- SHA-256 of what the document means: equal for documents that differ in form only.
     fingerprint bytea       NOT NULL CHECK (octet_length(fingerprint) = 32),
     -- json and not jsonb: the order of names is the author's.
     document    json        NOT NULL,

@@ -14,7 +14,7 @@ mod program;
 mod vm;
 
 pub use program::Program;
-pub use vm::{Outcome, Vm};
+pub use vm::Vm;
 
 use heap::ChunkPool;
 use libraries::Libraries;

@@ -1,3 +1,38 @@
 #![doc = include_str!("../README.md")]
+
+mod commands;
+mod config;
+mod lifecycle;
 mod postgres;
-fn main() {}
+mod roles;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use commands::{Cli, FUNCTION_RUNNER};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // A function process locks itself in before anything else: no runtime, no threads.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == FUNCTION_RUNNER) {
+        return tenon_script::runner_main();
+    }
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -3,7 +3,6 @@
 //! `tenon server --roles all` runs every role in one process. The table is the security boundary
 //! in words: what a role may not open is not even built in a process without a role that may.
 
-mod config_port;
 mod duties;
 mod execution;
 mod readiness;

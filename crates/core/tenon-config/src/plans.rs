@@ -6,9 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tenon_contract::plan::{
-    DeployedWorkflow, PlanError, PlanSource, ProjectPlan, WorkflowPlan,
-};
+use tenon_contract::plan::{DeployedWorkflow, PlanError, PlanSource, ProjectPlan, WorkflowPlan};
 use tenon_domain::workflow::{StepKind, Workflow};
 use tenon_domain::{EndUserId, ProjectId, VersionId, WorkflowId};
 
@@ -116,10 +114,7 @@ fn deployed(stored: &StoredDocument) -> Option<DeployedWorkflow> {
         name: stored.name.clone(),
         version: stored.version,
         number: stored.number,
-        has_response: document
-            .steps
-            .iter()
-            .any(|step| matches!(step.kind, StepKind::Response(_))),
+        has_response: document.steps.iter().any(|step| matches!(step.kind, StepKind::Response(_))),
         enabled_by_default: document.settings.enabled_by_default,
         response_timeout_seconds: document.settings.response_timeout_seconds,
         triggers: document.triggers,

@@ -57,11 +57,7 @@ impl Configuration {
     /// # Errors
     ///
     /// [`Error::NoSuchProject`], [`Error::NoSuchUser`], [`Error::Unavailable`], [`Error::Store`].
-    pub async fn user(
-        &self,
-        project: ProjectId,
-        user: &EndUserId,
-    ) -> Result<ConnectedUser, Error> {
+    pub async fn user(&self, project: ProjectId, user: &EndUserId) -> Result<ConnectedUser, Error> {
         let mut work = self.read(project).await?;
         work.user(project, user).await?.ok_or_else(|| Error::NoSuchUser(user.clone()))
     }
@@ -113,10 +109,8 @@ impl Configuration {
         disabled_at: Option<Timestamp>,
     ) -> Result<ConnectedUser, Error> {
         let mut work = self.begin_change(project).await?;
-        let mut found = work
-            .user(project, user)
-            .await?
-            .ok_or_else(|| Error::NoSuchUser(user.clone()))?;
+        let mut found =
+            work.user(project, user).await?.ok_or_else(|| Error::NoSuchUser(user.clone()))?;
         if found.disabled_at.is_some() == disabled_at.is_some() {
             return Ok(found);
         }
@@ -172,11 +166,8 @@ impl Configuration {
         if let Some(found) = work.user(project, user).await? {
             return Ok(found);
         }
-        let fresh = ConnectedUser {
-            id: user.clone(),
-            created_at: self.clock.now(),
-            disabled_at: None,
-        };
+        let fresh =
+            ConnectedUser { id: user.clone(), created_at: self.clock.now(), disabled_at: None };
         work.insert_user(project, &fresh).await?;
         Ok(fresh)
     }

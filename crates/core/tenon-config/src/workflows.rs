@@ -8,8 +8,7 @@ mod draft;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use tenon_domain::workflow::Workflow;
+use tenon_domain::workflow::{Workflow, fingerprint};
 use tenon_domain::{ProjectId, VersionId, WorkflowId};
 
 pub use apply::Applied;
@@ -62,14 +61,15 @@ pub struct Version {
     pub workflow: WorkflowId,
     /// Counted from 1; 0 for a draft.
     pub number: u32,
-    /// SHA-256 of the document's JSON text.
+    /// What the document means, as a SHA-256: equal for documents that differ in form only.
     #[serde(skip)]
     pub fingerprint: [u8; 32],
     /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// A document as it is stored, with its fingerprint.
+/// A document as it is stored, in the author's order, with its fingerprint, which does not depend
+/// on that order.
 struct DocumentText {
     json: String,
     fingerprint: [u8; 32],
@@ -83,8 +83,7 @@ impl DocumentText {
                 source: Box::new(error),
             })
         })?;
-        let fingerprint = Sha256::digest(json.as_bytes()).into();
-        Ok(Self { json, fingerprint })
+        Ok(Self { json, fingerprint: fingerprint(document).0 })
     }
 }
 

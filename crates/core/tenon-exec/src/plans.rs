@@ -10,6 +10,7 @@ use tenon_domain::{ProjectId, VersionId};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+use crate::ports::coordination::MISSED_TOPIC;
 use crate::program::{BrokenEdge, Program};
 
 /// A plan is looked up again after this long even if no change was announced.
@@ -61,6 +62,9 @@ impl Plans {
 
     /// Drops what an announcement names.
     fn hear(&self, topic: &str) {
+        if topic == MISSED_TOPIC {
+            self.projects.clear();
+        }
         if let Some(project) = topic.strip_prefix("plan:").and_then(|id| id.parse().ok()) {
             self.projects.remove::<ProjectId>(&project);
         }

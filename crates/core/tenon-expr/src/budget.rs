@@ -280,7 +280,7 @@ impl Meter {
         self.bytes_left = self
             .bytes_left
             .checked_sub(bytes)
-            .ok_or_else(|| too_large("the result of a function", self.bytes_max))?;
+            .ok_or_else(|| too_large("the result", self.bytes_max))?;
         Ok(())
     }
 }

@@ -197,7 +197,9 @@ impl Kind {
         }
     }
 
-    fn admits(self, value: &Value) -> bool {
+    /// Whether a value is of the kind.
+    #[must_use]
+    pub fn admits(self, value: &Value) -> bool {
         match self {
             Self::Any => true,
             Self::Text => value.is_string(),

@@ -139,7 +139,8 @@ impl Source {
     }
 
     /// The value as text, where the value of each `{{...}}` is encoded for its place: `encode`
-    /// gets the text so far and the text of the value, and gives what is inserted. Text that is
+    /// gets the text so far (empty at the start) and the text of the value, and gives what is
+    /// inserted. Text that is
     /// written in the source is not encoded. For URLs, XML and the like.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ pub(crate) fn compare_numbers(left: &Number, right: &Number) -> Ordering {
         (Some(left), Some(right)) => left.cmp(&right),
         (Some(left), None) => compare_mixed(left, float(right)),
         (None, Some(right)) => compare_mixed(right, float(left)).reverse(),
-        (None, None) => float(left).total_cmp(&(float(right) + 0.0)),
+        (None, None) => float(left).total_cmp(&float(right)),
     }
 }
 

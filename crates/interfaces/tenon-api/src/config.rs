@@ -63,12 +63,12 @@ pub trait ConfigPort: Send + Sync + 'static {
     async fn users(&self, project: ProjectId, page: UserPage)
     -> Result<Vec<ConnectedUser>, Error>;
 
-    /// Adds a user, or changes whether anything runs for the user.
+    /// Adds a user, or changes whether anything runs for the user; `None` leaves that as it is.
     async fn put_user(
         &self,
         project: ProjectId,
         user: &EndUserId,
-        is_disabled: bool,
+        is_disabled: Option<bool>,
     ) -> Result<ConnectedUser, Error>;
 
     /// Switches a workflow on or off for a user, who is made known where it was not.
@@ -146,12 +146,12 @@ impl ConfigPort for Configuration {
         &self,
         project: ProjectId,
         user: &EndUserId,
-        is_disabled: bool,
+        is_disabled: Option<bool>,
     ) -> Result<ConnectedUser, Error> {
         let known = self.ensure_user(project, user).await?;
         match (known.disabled_at.is_some(), is_disabled) {
-            (false, true) => self.disable_user(project, user).await,
-            (true, false) => self.enable_user(project, user).await,
+            (false, Some(true)) => self.disable_user(project, user).await,
+            (true, Some(false)) => self.enable_user(project, user).await,
             _ => Ok(known),
         }
     }

@@ -1,1 +1,18 @@
 #![doc = include_str!("../README.md")]
+
+mod client;
+mod error;
+mod follow;
+mod model;
+
+pub use client::{Client, DryRun};
+pub use error::{Error, Fault, Refusal};
+pub use follow::{Follow, FollowEvent};
+pub use model::configuration::{
+    AppliedWorkflow, ApplyResult, Document, User, UserList, Workflow, WorkflowDetail,
+    WorkflowVersion,
+};
+pub use model::run::{
+    AcceptedRun, ReplayFrom, Run, RunFilter, RunList, RunStatus, StepError, TestRun, TriggerKind,
+};
+pub use model::step::{LogLine, OmittedValue, StepList, StepRecordView, StepStatus};

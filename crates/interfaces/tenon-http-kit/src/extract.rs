@@ -114,7 +114,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T>
             Err(QueryRejection::FailedToDeserializeQueryString(rejection)) => {
                 Err(Problem::new(&codes::INVALID_QUERY).detail(rejection.body_text()))
             }
-            Err(rejection) => Err(Problem::new(&codes::INVALID_QUERY).detail(rejection.body_text())),
+            Err(rejection) => {
+                Err(Problem::new(&codes::INVALID_QUERY).detail(rejection.body_text()))
+            }
         }
     }
 }

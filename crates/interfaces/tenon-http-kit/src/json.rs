@@ -79,8 +79,10 @@ mod tests {
     #[test]
     fn a_valid_value_is_parsed_with_its_order() {
         let text = r#"{"b": [1, -2, 3.5, "x\u00e9", null, true], "a": {}}"#;
-        assert_eq!(parse(text).expect("it is valid").to_string(), text.replace(", ", ",")
-            .replace(": ", ":").replace("\\u00e9", "é"));
+        assert_eq!(
+            parse(text).expect("it is valid").to_string(),
+            text.replace(", ", ",").replace(": ", ":").replace("\\u00e9", "é")
+        );
     }
 
     #[test]
@@ -117,7 +119,10 @@ mod tests {
 
     #[test]
     fn broken_text_names_line_and_column() {
-        assert_eq!(fault_of("{\n  \"a\": tru\n}"), ("json_syntax", Some("/a".into()), Some((2, 11))));
+        assert_eq!(
+            fault_of("{\n  \"a\": tru\n}"),
+            ("json_syntax", Some("/a".into()), Some((2, 11)))
+        );
         for text in ["{", "[1,]", "{\"a\" 1}", "'a'", "\"\u{1}\"", "{a: 1}", "01", "\u{feff}{}"] {
             assert_eq!(fault_of(text).0, "json_syntax", "{text}");
         }
@@ -126,8 +131,8 @@ mod tests {
     #[test]
     fn an_empty_body_and_bad_utf8_have_codes_of_their_own() {
         assert_eq!(fault_of("  ").0, "body_missing");
-        let problem = parse_strict(b"{\n\"a\": \"\xff\"}", &JsonLimits::default())
-            .expect_err("not UTF-8");
+        let problem =
+            parse_strict(b"{\n\"a\": \"\xff\"}", &JsonLimits::default()).expect_err("not UTF-8");
         assert_eq!(problem.code, "json_invalid_utf8");
         assert_eq!((problem.errors[0].line, problem.errors[0].column), (Some(2), Some(7)));
     }

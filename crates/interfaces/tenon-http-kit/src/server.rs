@@ -22,8 +22,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-pub use drain::DrainReport;
 use drain::Connections;
+pub use drain::DrainReport;
 use framing::{FramedIo, FramingWatch};
 
 use crate::codes;

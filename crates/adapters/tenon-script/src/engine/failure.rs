@@ -29,14 +29,13 @@ impl Stop {
         Self::Failure(Failure { kind: FunctionErrorKind::Result, message: message.into() })
     }
 
-    /// The failure to report. Limits that were passed win over whatever exception they caused.
+    /// The failure to report. A limit that was passed wins over whatever exception it caused.
     pub fn into_failure(self, ctx: &Ctx<'_>, state: &CallState) -> Failure {
-        if let Self::Failure(failure) = self
-            && !state.has_timed_out()
-            && !state.is_memory_exhausted()
-        {
-            return failure;
-        }
+        let error = match self {
+            Self::Failure(failure) if !state.has_timed_out() => return failure,
+            Self::Failure(_) => rquickjs::Error::Exception,
+            Self::Engine(error) => error,
+        };
         // Read the exception even when a limit explains it: it must not stay pending.
         let thrown = ctx.catch();
         if state.has_timed_out() {
@@ -45,7 +44,12 @@ impl Stop {
         if state.is_memory_exhausted() && is_out_of_memory(&thrown) {
             return state.memory_failure();
         }
-        Failure { kind: FunctionErrorKind::Thrown, message: describe(ctx, &thrown) }
+        // Showing what was thrown may run the user's code once more.
+        let message = if error.is_exception() { describe(ctx, &thrown) } else { error.to_string() };
+        if state.has_timed_out() {
+            return state.timeout_failure();
+        }
+        Failure { kind: FunctionErrorKind::Thrown, message }
     }
 }
 

@@ -114,12 +114,12 @@ impl<'js> Walk<'_, 'js> {
     }
 
     fn float(&mut self, float: f64) -> Result<(), Stop> {
-        /// Below it every whole number is exact.
+        /// Up to it every whole number is exact.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if !float.is_finite() {
             return Err(self.refuse(&format!("is {}", if float.is_nan() { "NaN" } else { "Infinity" })));
         }
-        if float.fract() == 0.0 && float.abs() < EXACT {
+        if float.fract() == 0.0 && float.abs() <= EXACT {
             self.out.extend_from_slice((float as i64).to_string().as_bytes());
         } else {
             serde_json::to_writer(&mut self.out, &float).expect("a vector takes every write");

@@ -35,6 +35,7 @@ pub(super) fn create(
     account.own(&fresh)?;
     let mut command = Command::new(binaries.program("initdb"));
     process::prepare(&mut command, account, &fresh);
+    process::stop_with_parent(&mut command);
     // Trust is for the socket only, and the socket is in a directory that is closed to others.
     command
         .args(["--username", SUPERUSER, "--auth-local=trust", "--auth-host=reject"])

@@ -2,6 +2,7 @@
 //! left behind.
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -93,7 +94,7 @@ impl ServerCommand {
             let old = self.log.with_extension("log.1");
             std::fs::rename(&self.log, &old).map_err(PostgresError::io("rename to", &old))?;
         }
-        OpenOptions::new().append(true).create(true).open(&self.log).map_err(failed)
+        OpenOptions::new().append(true).create(true).mode(0o600).open(&self.log).map_err(failed)
     }
 
     /// Waits until the server takes connections.
@@ -135,11 +136,11 @@ pub(super) fn prepare(command: &mut Command, account: &Account, folder: &Path) {
     }
 }
 
-/// Lets the kernel ask the server for a fast shutdown when the thread that started it ends, in
+/// Lets the kernel interrupt the program (a fast shutdown of the server) when the thread that started it ends, in
 /// whatever way this process dies.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "only code between fork and exec can set the parent-death signal")]
-fn stop_with_parent(command: &mut Command) {
+pub(super) fn stop_with_parent(command: &mut Command) {
     let parent = rustix::process::getpid();
     let set_signal = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::INT))?;
@@ -157,7 +158,7 @@ fn stop_with_parent(command: &mut Command) {
 
 /// Elsewhere the server lives on and is stopped at the next start.
 #[cfg(not(target_os = "linux"))]
-fn stop_with_parent(_command: &mut Command) {}
+pub(super) fn stop_with_parent(_command: &mut Command) {}
 
 /// Whether this server takes connections.
 pub(super) fn is_ready(data_dir: &Path, pid: u32) -> bool {

@@ -1,11 +1,20 @@
 //! The embedded server with real programs: they are on every machine that runs the tests.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, Row};
 
 use super::*;
+
+/// A temporary folder that the server's account may enter too, when the tests run as root.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).expect("opened");
+    folder
+}
 
 async fn connect(server: &EmbeddedPostgres, database: Database) -> PgConnection {
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -29,7 +38,7 @@ async fn start(directory: &Path) -> EmbeddedPostgres {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn data_outlive_a_stop_and_a_crash_of_the_server() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     let directory = folder.path().join("postgres");
     let server = start(&directory).await;
     let mut connection = connect(&server, Database::Config).await;
@@ -56,7 +65,7 @@ async fn data_outlive_a_stop_and_a_crash_of_the_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_role_is_no_superuser_and_both_databases_are_there() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     let server = start(folder.path()).await;
     for database in Database::ALL {
         let mut connection = connect(&server, database).await;
@@ -67,7 +76,8 @@ async fn the_role_is_no_superuser_and_both_databases_are_there() {
         assert!(!row.get::<bool, _>(1), "row security would not apply");
         assert_eq!(row.get::<String, _>(2), database.name());
         for (name, wanted) in [("fsync", "on"), ("listen_addresses", ""), ("jit", "off")] {
-            let row = connection.fetch_one(format!("SHOW {name}").as_str()).await.expect("a row");
+            let query = sqlx::query("SELECT current_setting($1)").bind(name);
+            let row = query.fetch_one(&mut connection).await.expect("a row");
             assert_eq!(row.get::<String, _>(0), wanted, "{name}");
         }
     }
@@ -76,7 +86,7 @@ async fn the_role_is_no_superuser_and_both_databases_are_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_serves_one_server_at_a_time() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     let server = start(folder.path()).await;
     let second = EmbeddedPostgres::start(folder.path(), &EmbeddedSettings::default()).await;
     let message = second.expect_err("in use").to_string();
@@ -86,7 +96,7 @@ async fn a_directory_serves_one_server_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_outlived_its_parent_is_stopped_and_its_data_are_kept() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     let server = start(folder.path()).await;
     let mut connection = connect(&server, Database::Config).await;
     connection.execute("CREATE TABLE kept (id int)").await.expect("a table");
@@ -123,7 +133,7 @@ fn start_unsupervised(data_dir: &Path, socket_dir: &Path) -> std::process::Child
 
 #[tokio::test(flavor = "multi_thread")]
 async fn data_of_another_major_version_are_refused() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     std::fs::create_dir(folder.path().join("data")).expect("a folder");
     std::fs::write(folder.path().join("data/PG_VERSION"), "9\n").expect("a file");
     let outcome = EmbeddedPostgres::start(folder.path(), &EmbeddedSettings::default()).await;

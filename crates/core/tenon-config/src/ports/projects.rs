@@ -11,8 +11,10 @@ use crate::projects::{DisplayName, Organisation, OrganisationId, Project, Team, 
 #[async_trait]
 pub trait ProjectRows: Send {
     /// Adds an organisation; names are unique in the installation.
-    async fn insert_organisation(&mut self, organisation: &Organisation)
-    -> Result<bool, StoreError>;
+    async fn insert_organisation(
+        &mut self,
+        organisation: &Organisation,
+    ) -> Result<bool, StoreError>;
 
     /// The organisation of this name.
     async fn organisation_by_name(
@@ -50,11 +52,8 @@ pub trait ProjectRows: Send {
     async fn bump_revision(&mut self, project: ProjectId) -> Result<i64, StoreError>;
 
     /// Notes that the plan of this revision was published; an older one changes nothing.
-    async fn mark_published(
-        &mut self,
-        project: ProjectId,
-        revision: i64,
-    ) -> Result<(), StoreError>;
+    async fn mark_published(&mut self, project: ProjectId, revision: i64)
+    -> Result<(), StoreError>;
 
     /// All projects in scope.
     async fn projects(&mut self) -> Result<Vec<ProjectId>, StoreError>;

@@ -52,11 +52,8 @@ pub trait UserRows: Send {
     async fn disabled_users(&mut self, project: ProjectId) -> Result<Vec<EndUserId>, StoreError>;
 
     /// Stores a choice; `false` where it was the same before.
-    async fn put_choice(
-        &mut self,
-        project: ProjectId,
-        choice: &Choice,
-    ) -> Result<bool, StoreError>;
+    async fn put_choice(&mut self, project: ProjectId, choice: &Choice)
+    -> Result<bool, StoreError>;
 
     /// The choices of one user, or of all.
     async fn choices(

@@ -1,5 +1,7 @@
 //! From text, or a JSON value, to a checked [`Workflow`], or to everything that is wrong with it.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, Finding, Spot};
@@ -11,6 +13,9 @@ use crate::limits::DocumentLimits;
 
 /// Reports beyond this are cut: they help nobody, and a document may break a rule anywhere.
 const DIAGNOSTICS_MAX: usize = 100;
+
+/// Findings beyond this are dropped before they get a place: placing one reads the text.
+const PLACED_MAX: usize = 3 * DIAGNOSTICS_MAX;
 
 /// Loads a document in YAML or JSON. `file_name` decides which (`.json`, `.yaml`, `.yml`; for
 /// others the first character does), and is shown in diagnostics.
@@ -28,23 +33,26 @@ pub fn load(
     }
     let reading = text::read(file_name, text, limits.depth_max);
     let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    let is_whole = !reading.problems.iter().any(|problem| problem.loses_value);
     for problem in reading.problems {
-        let pointer = String::new();
         diagnostics.push(Diagnostic {
             file: file_name.to_owned(),
             line: problem.at.line,
             column: problem.at.column,
-            pointer,
+            pointer: String::new(),
             step: None,
             code: problem.code,
             message: problem.message,
             help: problem.help,
         });
     }
-    let Some(root) = reading.root else { return Err(diagnostics) };
+    let Some(root) = reading.root.filter(|_| is_whole) else {
+        return finish(None, diagnostics);
+    };
     let (workflow, findings) = check(root.clone(), limits);
     placer.root = Some(&root);
-    diagnostics.extend(findings.into_iter().map(|finding| placer.place(finding)));
+    let findings = findings.into_iter().take(PLACED_MAX);
+    diagnostics.extend(findings.map(|finding| placer.place(finding)));
     finish(workflow, diagnostics)
 }
 
@@ -65,7 +73,8 @@ pub fn load_value(value: Value, limits: &DocumentLimits) -> Result<Workflow, Vec
     }
     let (workflow, findings) = check(root.clone(), limits);
     placer.root = Some(&root);
-    let diagnostics = findings.into_iter().map(|finding| placer.place(finding)).collect();
+    let findings = findings.into_iter().take(PLACED_MAX);
+    let diagnostics = findings.map(|finding| placer.place(finding)).collect();
     finish(workflow, diagnostics)
 }
 
@@ -102,8 +111,8 @@ fn check(mut root: Node, limits: &DocumentLimits) -> (Option<Workflow>, Vec<Find
         Ok(workflow) => {
             let broken = validate::validate(&workflow, limits);
             // What was said about a value's shape is not said again in other words.
-            let known: Vec<String> =
-                findings.iter().map(|finding: &Finding| finding.pointer.clone()).collect();
+            let known: HashSet<String> =
+                findings.iter().map(|finding| finding.pointer.clone()).collect();
             findings.extend(broken.into_iter().filter(|finding| !known.contains(&finding.pointer)));
             (Some(workflow), findings)
         }

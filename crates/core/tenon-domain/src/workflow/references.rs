@@ -134,7 +134,9 @@ impl<'a> Sites<'a> {
                     self.maybe(&format!("{pointer}/filename"), part.filename.as_ref());
                 }
             }
-            RequestBody::Graphql(graphql) => self.map("/body/graphql/variables", &graphql.variables),
+            RequestBody::Graphql(graphql) => {
+                self.map("/body/graphql/variables", &graphql.variables)
+            }
             RequestBody::Xml(source) => self.source("/body/xml", source),
             RequestBody::Raw(raw) => self.source("/body/raw/content", &raw.content),
         }

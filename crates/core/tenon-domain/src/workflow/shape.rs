@@ -79,7 +79,8 @@ impl<'s> Checker<'s> {
                 return true;
             }
             if others == &Value::Bool(false) {
-                let names: Vec<&str> = known.into_iter().flat_map(|m| m.keys()).map(String::as_str).collect();
+                let names: Vec<&str> =
+                    known.into_iter().flat_map(|m| m.keys()).map(String::as_str).collect();
                 self.shape.findings.push(
                     Finding::new(
                         "unknown_field",
@@ -96,7 +97,8 @@ impl<'s> Checker<'s> {
     }
 
     fn refuse_missing(&mut self, schema: &Value, node: &Node, pointer: &str) {
-        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let required =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for name in required.filter(|name| node.get(name).is_none()) {
             self.shape.is_beyond_repair = true;
             self.shape.findings.push(Finding::new(
@@ -117,7 +119,10 @@ impl<'s> Checker<'s> {
         let help = match node.as_str() {
             Some(text) if !texts.is_empty() => one_of(text, texts),
             _ if !texts.is_empty() => expected(texts),
-            _ => format!("expected {}", allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")),
+            _ => format!(
+                "expected {}",
+                allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+            ),
         };
         self.shape.is_beyond_repair = true;
         let message = match node.as_str() {

@@ -37,7 +37,7 @@ fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> 
     candidates
         .into_iter()
         .map(|name| (strsim::osa_distance(&folded, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= name.chars().count().max(3) / 3)
+        .filter(|(distance, name)| *distance <= name.len().max(folded.len()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -48,14 +48,20 @@ mod tests {
 
     #[test]
     fn a_slip_is_recognised() {
-        for (written, meant) in [("lokup", "lookup"), ("get", "GET"), ("ignore-failure", "ignore_failure")] {
+        for (written, meant) in
+            [("lokup", "lookup"), ("get", "GET"), ("ignore-failure", "ignore_failure")]
+        {
             let help = did_you_mean(written, ["else", "lookup", "GET", "ignore_failure"]);
             assert_eq!(help, Some(format!("did you mean \"{meant}\"?")), "{written}");
         }
+        assert_eq!(did_you_mean("b", ["a"]), None);
     }
 
     #[test]
     fn a_stranger_gets_the_list() {
-        assert_eq!(one_of("zebra", ["then", "else", "next"]), "expected \"then\", \"else\" or \"next\"");
+        assert_eq!(
+            one_of("zebra", ["then", "else", "next"]),
+            "expected \"then\", \"else\" or \"next\""
+        );
     }
 }

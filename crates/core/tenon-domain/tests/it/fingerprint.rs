@@ -21,7 +21,9 @@ fn the_canonical_form_loads_to_the_same_workflow() {
 fn writing_it_otherwise_changes_nothing() {
     let one = fingerprint(&loaded(&document(STEPS)));
     let comments = document(STEPS).replace("name: welcome", "# hello\nname: \"welcome\"");
-    let defaults = document(&STEPS.replace("type: request,", "method: GET, type: request, ignore_failure: false,"));
+    let defaults = document(
+        &STEPS.replace("type: request,", "method: GET, type: request, ignore_failure: false,"),
+    );
     let order = document(&STEPS.replace("headers: {B: 1, A: 2}", "headers: {A: 2, B: 1}"));
     for text in [comments, defaults, order] {
         assert_eq!(fingerprint(&loaded(&text)), one, "{text}");
@@ -32,7 +34,9 @@ fn writing_it_otherwise_changes_nothing() {
 #[test]
 fn a_change_of_content_changes_it() {
     let one = fingerprint(&loaded(&document(STEPS)));
-    for (from, to) in [("seconds: 5", "seconds: 6"), ("trigger.event.id", "trigger.event.no"), ("A: 2", "A: '2'")] {
+    for (from, to) in
+        [("seconds: 5", "seconds: 6"), ("trigger.event.id", "trigger.event.no"), ("A: 2", "A: '2'")]
+    {
         assert_ne!(fingerprint(&loaded(&document(&STEPS.replace(from, to)))), one, "{to}");
     }
 }

@@ -18,13 +18,17 @@ fn fan_out(id: &str, rest: &str) -> String {
 #[test]
 fn ids_are_unique_well_formed_and_not_reserved() {
     expect_places(&[
-        (&(step("a", "next: a2") + &step("a2", "next: b") + &step("b", "") + &step("a", "")), &["13:10 duplicate_step_id"]),
+        (
+            &(step("a", "next: a2") + &step("a2", "next: b") + &step("b", "") + &step("a", "")),
+            &["13:10 duplicate_step_id"],
+        ),
         (&step("Lookup", ""), &["10:10 invalid_step_id"]),
         (&step("9a", ""), &["10:10 invalid_step_id"]),
         (&step(&"a".repeat(64), ""), &["10:10 invalid_step_id"]),
         (&step(&"a".repeat(63), ""), &[]),
         (&step("trigger", ""), &["10:10 reserved_step_id"]),
         (&step("run", ""), &["10:10 reserved_step_id"]),
+        (&step("'null'", ""), &["10:10 reserved_step_id"]),
     ]);
 }
 
@@ -33,7 +37,7 @@ fn edges_lead_to_steps() {
     expect_places(&[
         (&step("a", "next: b"), &["10:46 unknown_step"]),
         (&condition("a", "then: b, else: c"), &["10:76 unknown_step", "10:85 unknown_step"]),
-        (&fan_out("a", "each: b"), &["10:46 unknown_step"]),
+        (&fan_out("a", "each: b"), &["10:45 unknown_step"]),
         (&(step("a", "") + "start: b\n"), &["11:8 unknown_step"]),
     ]);
 }
@@ -43,7 +47,9 @@ fn a_circle_is_named() {
     let text = document(&(step("a", "next: b") + &step("b", "next: c") + &step("c", "next: a")));
     assert_eq!(
         lines(&diagnostics(&text)),
-        ["welcome.yaml:12:46: step \"c\": the steps go in a circle: a -> b -> c -> a; a workflow has no loops; use a fan_out step to repeat steps for each item [cycle]"]
+        [
+            "welcome.yaml:12:46: step \"c\": the steps go in a circle: a -> b -> c -> a; a workflow has no loops; use a fan_out step to repeat steps for each item [cycle]"
+        ]
     );
     expect_places(&[
         (&step("a", "next: a"), &["10:46 cycle"]),
@@ -65,11 +71,23 @@ fn steps_that_nothing_leads_to_are_refused() {
 #[test]
 fn a_branch_of_a_fan_out_is_closed() {
     expect_places(&[
-        (&(fan_out("f", "each: a, next: b") + &step("a", "next: b") + &step("b", "")), &["11:46 crosses_fan_out"]),
-        (&(step("s", "next: f") + &fan_out("f", "each: a, next: b") + &step("a", "") + &step("b", "next: a")), &["13:46 crosses_fan_out"]),
         (
-            &(fan_out("f", "each: a, next: g") + &fan_out("g", "each: b") + &step("a", "next: b") + &step("b", "")),
-            &["12:46 crosses_fan_out"],
+            &(fan_out("f", "each: a, next: b") + &step("a", "next: b") + &step("b", "")),
+            &["11:46 crosses_fan_out"],
+        ),
+        (
+            &(step("s", "next: f")
+                + &fan_out("f", "each: a, next: b")
+                + &step("a", "")
+                + &step("b", "next: a")),
+            &["13:46 crosses_fan_out"],
+        ),
+        (
+            &(fan_out("f", "each: a, next: g")
+                + &fan_out("g", "each: b")
+                + &step("a", "next: b")
+                + &step("b", "")),
+            &["11:45 crosses_fan_out"],
         ),
     ]);
 }
@@ -77,14 +95,20 @@ fn a_branch_of_a_fan_out_is_closed() {
 #[test]
 fn a_step_is_in_a_branch_or_after_it_but_not_both() {
     expect_places(&[
-        (&(condition("c", "then: a, next: b") + &step("a", "next: b") + &step("b", "")), &["11:46 ambiguous_path"]),
-        // Branches may meet, and without a next of its own a conditional may be left.
-        (&(condition("c", "then: a, else: b") + &step("a", "next: d") + &step("b", "next: d") + &step("d", "")), &[]),
-        (&(condition("c", "then: a, else: b") + &step("a", "next: b") + &step("b", "")), &[]),
         (
-            &(condition("c", "then: d, else: b") + &condition("d", "then: b") + &step("b", "")),
+            &(condition("c", "then: a, next: b") + &step("a", "next: b") + &step("b", "")),
+            &["11:46 ambiguous_path"],
+        ),
+        // Branches may meet, and without a next of its own a conditional may be left.
+        (
+            &(condition("c", "then: a, else: b")
+                + &step("a", "next: d")
+                + &step("b", "next: d")
+                + &step("d", "")),
             &[],
         ),
+        (&(condition("c", "then: a, else: b") + &step("a", "next: b") + &step("b", "")), &[]),
+        (&(condition("c", "then: d, else: b") + &condition("d", "then: b") + &step("b", "")), &[]),
     ]);
 }
 
@@ -101,7 +125,8 @@ fn fan_outs_nest_only_so_deep() {
 
 #[test]
 fn too_many_steps_are_refused() {
-    let steps: String = (0..501).map(|n| step(&format!("s{n}"), &format!("next: s{}", n + 1))).collect();
+    let steps: String =
+        (0..501).map(|n| step(&format!("s{n}"), &format!("next: s{}", n + 1))).collect();
     expect_places(&[(&steps, &["10:3 too_many"]), ("  []\n", &["10:3 no_steps"])]);
 }
 

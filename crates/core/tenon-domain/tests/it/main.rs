@@ -3,6 +3,7 @@
 mod documents;
 mod fingerprint;
 mod graph;
+mod reference_page;
 mod references;
 mod robustness;
 mod schedule;

@@ -4,7 +4,9 @@ use crate::documents::{diagnostics, document, expect_places, lines};
 
 /// A function step that reads a value.
 fn reads(id: &str, template: &str, rest: &str) -> String {
-    format!("  - {{id: {id}, type: function, code: x, parameters: {{p: \"{{{{{template}}}}}\"}}, {rest}}}\n")
+    format!(
+        "  - {{id: {id}, type: function, code: x, parameters: {{p: \"{{{{{template}}}}}\"}}, {rest}}}\n"
+    )
 }
 
 fn plain(id: &str, rest: &str) -> String {
@@ -25,7 +27,12 @@ fn codes(steps: &str) -> Vec<&'static str> {
 
 fn expect_codes(table: &[(String, &[&str])]) {
     for (steps, expected) in table {
-        assert_eq!(&codes(steps), expected, "for the steps\n{steps}{:#?}", lines(&diagnostics(&document(steps))));
+        assert_eq!(
+            &codes(steps),
+            expected,
+            "for the steps\n{steps}{:#?}",
+            lines(&diagnostics(&document(steps)))
+        );
     }
 }
 
@@ -34,7 +41,9 @@ fn a_wrong_reference_is_shown_where_it_stands() {
     let steps = plain("lookup", "next: b") + &reads("b", "lokup.result", "");
     assert_eq!(
         lines(&diagnostics(&document(&steps))),
-        ["welcome.yaml:11:58: step \"b\": \"lokup\" is neither a step nor one of the given names; did you mean \"lookup\"? [unknown_reference]"]
+        [
+            "welcome.yaml:11:57: step \"b\": \"lokup\" is neither a step nor one of the given names; did you mean \"lookup\"? [unknown_reference]"
+        ]
     );
     expect_places(&[(
         "  - id: a\n    type: request\n    url: https://x/{{trigger.event.id}}/{{b.result}}\n    next: b\n  - {id: b, type: function, code: x}\n",
@@ -73,9 +82,8 @@ fn a_step_reads_only_what_has_run() {
 
 #[test]
 fn a_branch_may_not_have_run() {
-    let branches = |rest: &str, tail: String| {
-        condition("c", rest) + &plain("a", "") + &plain("b", "") + &tail
-    };
+    let branches =
+        |rest: &str, tail: String| condition("c", rest) + &plain("a", "") + &plain("b", "") + &tail;
     expect_codes(&[
         // Only one of the branches has run afterwards.
         (branches("then: a, else: b, next: z", reads("z", "a.result", "")), &["may_not_have_run"]),
@@ -121,12 +129,21 @@ fn a_fan_out_shows_its_branch_only_after_the_join() {
         (fan_out("f", "each: a") + &reads("a", "f.index", ""), &[]),
         (fan_out("f", "each: a") + &reads("a", "f.count", ""), &["unknown_field"]),
         (fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "f.count", ""), &[]),
-        (fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "f.instance", ""), &["unknown_field"]),
-        // Lists, with or without an index.
+        (
+            fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "f.instance", ""),
+            &["unknown_field"],
+        ),
+        // Lists: a path leads into each of their elements.
         (fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "a", ""), &[]),
-        (fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "a.0.result", ""), &[]),
+        (
+            fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "at(a.result, 0)", ""),
+            &[],
+        ),
         (fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "a.result", ""), &[]),
-        (fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "a.0.rsult", ""), &["unknown_field"]),
+        (
+            fan_out("f", "each: a, next: z") + &plain("a", "") + &reads("z", "a[0].result", ""),
+            &["unknown_field"],
+        ),
         // Before the join, from outside.
         (
             reads("s", "a?.result", "next: f") + &fan_out("f", "each: a") + &plain("a", ""),
@@ -137,7 +154,7 @@ fn a_fan_out_shows_its_branch_only_after_the_join() {
             fan_out("f", "each: c, next: z")
                 + &condition("c", "then: a")
                 + &plain("a", "")
-                + &reads("z", "a.0.result", ""),
+                + &reads("z", "a.result", ""),
             &[],
         ),
         // In a later fan-out, an earlier one is over.
@@ -145,20 +162,17 @@ fn a_fan_out_shows_its_branch_only_after_the_join() {
             fan_out("f", "each: a, next: g")
                 + &plain("a", "")
                 + &fan_out("g", "each: b")
-                + &reads("b", "a.0.result", ""),
+                + &reads("b", "a.result", ""),
             &[],
         ),
         // Nested: the outer item is seen inside.
-        (
-            fan_out("f", "each: g") + &fan_out("g", "each: b") + &reads("b", "f.instance.x", ""),
-            &[],
-        ),
+        (fan_out("f", "each: g") + &fan_out("g", "each: b") + &reads("b", "f.instance.x", ""), &[]),
         // In a branch that may not have run, nor may the fan-out.
         (
             condition("c", "then: f, next: z")
                 + &fan_out("f", "each: a")
                 + &plain("a", "")
-                + &reads("z", "a.0.result", ""),
+                + &reads("z", "a.result", ""),
             &["may_not_have_run"],
         ),
     ]);
@@ -175,7 +189,8 @@ fn the_fields_of_outputs_are_known() {
         (request + &reads("z", "a.error", ""), &["unknown_field"]),
         (lenient + &reads("z", "a.error.code", ""), &[]),
         (
-            "  - {id: a, type: delay, seconds: 1, next: z}\n".to_owned() + &reads("z", "a.until", ""),
+            "  - {id: a, type: delay, seconds: 1, next: z}\n".to_owned()
+                + &reads("z", "a.until", ""),
             &[],
         ),
         (
@@ -197,7 +212,10 @@ fn self_belongs_to_pagination() {
         (paginated("self.pageToken", "self.page"), &[]),
         (paginated("self.response.body", "self.page"), &["unknown_field"]),
         (paginated("self.pageToken", "self.pge"), &["unknown_field"]),
-        ("  - {id: a, type: request, url: \"https://x/{{self.pageToken}}\"}\n".to_owned(), &["self_without_pagination"]),
+        (
+            "  - {id: a, type: request, url: \"https://x/{{self.pageToken}}\"}\n".to_owned(),
+            &["self_without_pagination"],
+        ),
         (reads("a", "self.page", ""), &["self_without_pagination"]),
     ]);
 }

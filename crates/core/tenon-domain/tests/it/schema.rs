@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::documents::{document, loaded};
 use tenon_domain::workflow::{canonical_json, json_schema, load_value};
 
-const PUBLISHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../schemas/workflow.v1.schema.json");
+const PUBLISHED: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../../schemas/workflow.v1.schema.json");
 
 /// Run with `UPDATE_SCHEMA=1` to write the file anew.
 #[test]

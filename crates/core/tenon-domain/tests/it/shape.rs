@@ -11,12 +11,16 @@ fn unknown_fields_are_refused_with_what_was_meant() {
     let text = document("  - {id: a, type: function, code: x, nxt: b}\n");
     assert_eq!(
         messages(&text),
-        ["welcome.yaml:10:38: step \"a\": unknown field \"nxt\"; did you mean \"next\"? [unknown_field]"]
+        [
+            "welcome.yaml:10:38: step \"a\": unknown field \"nxt\"; did you mean \"next\"? [unknown_field]"
+        ]
     );
     let text = document("  - {id: a, type: response, sidecar: 1}\n");
     assert_eq!(
         messages(&text),
-        ["welcome.yaml:10:29: step \"a\": unknown field \"sidecar\"; expected \"id\", \"description\", \"next\", \"retry\", \"ignore_failure\", \"type\", \"status\", \"headers\" or \"body\" [unknown_field]"]
+        [
+            "welcome.yaml:10:29: step \"a\": unknown field \"sidecar\"; expected \"id\", \"description\", \"next\", \"retry\", \"ignore_failure\", \"type\", \"status\", \"headers\" or \"body\" [unknown_field]"
+        ]
     );
 }
 
@@ -54,12 +58,30 @@ fn wrong_types_name_the_path_and_the_line() {
         ("code: x, timeout_ms: fast", "timeout_ms must be a whole number, not text [wrong_type]"),
         ("code: x, timeout_ms: 1.5", "timeout_ms must be a whole number, not 1.5 [wrong_type]"),
         ("code: x, timeout_ms: -5", "the number must be 0 to 4294967295, not -5 [out_of_range]"),
-        ("code: x, timeout_ms: 9999999999", "the number must be 0 to 4294967295, not 9999999999 [out_of_range]"),
-        ("code: x, ignore_failure: 'yes'", "ignore_failure must be true or false, not text [wrong_type]"),
-        ("code: x, retry: {on_status: [4xx, true]}", "retry.on_status[1] must be a whole number or text, not true or false [wrong_type]"),
-        ("code: x, retry: {on_status: [6xx]}", "retry.on_status[0] cannot be \"6xx\"; did you mean \"4xx\"? [invalid_value]"),
-        ("code: x, retry: {jitter: ful}", "retry.jitter cannot be \"ful\"; did you mean \"full\"? [invalid_value]"),
-        ("code: x, retry: {backoff: {}}", "retry.backoff is empty; expected \"schedule\" or \"exponential\" [missing_field]"),
+        (
+            "code: x, timeout_ms: 9999999999",
+            "the number must be 0 to 4294967295, not 9999999999 [out_of_range]",
+        ),
+        (
+            "code: x, ignore_failure: 'yes'",
+            "ignore_failure must be true or false, not text [wrong_type]",
+        ),
+        (
+            "code: x, retry: {on_status: [4xx, true]}",
+            "retry.on_status[1] must be a whole number or text, not true or false [wrong_type]",
+        ),
+        (
+            "code: x, retry: {on_status: [6xx]}",
+            "retry.on_status[0] cannot be \"6xx\"; did you mean \"4xx\"? [invalid_value]",
+        ),
+        (
+            "code: x, retry: {jitter: ful}",
+            "retry.jitter cannot be \"ful\"; did you mean \"full\"? [invalid_value]",
+        ),
+        (
+            "code: x, retry: {backoff: {}}",
+            "retry.backoff is empty; expected \"schedule\" or \"exponential\" [missing_field]",
+        ),
         ("code: x, parameters: [1]", "parameters must be a mapping, not a list [wrong_type]"),
         ("parameters: {a: 1}", "the step needs \"code\" [missing_field]"),
     ];
@@ -75,11 +97,26 @@ fn wrong_types_name_the_path_and_the_line() {
 #[test]
 fn choices_say_what_is_to_choose_from() {
     let table = [
-        ("  - {id: a, type: reqest}\n", "type cannot be \"reqest\"; did you mean \"request\"? [invalid_value]"),
-        ("  - {id: a}\n", "the step needs \"type\"; expected \"request\", \"function\", \"conditional\", \"fan_out\", \"delay\" or \"response\" [missing_field]"),
-        ("  - {id: a, type: request, url: 'https://x', method: get}\n", "method cannot be \"get\"; did you mean \"GET\"? [invalid_value]"),
-        ("  - {id: a, type: request, url: 'https://x', body: {json: 1, raw: 2}}\n", "body must have exactly one key; expected \"json\", \"form\", \"multipart\", \"graphql\", \"xml\" or \"raw\" [not_exactly_one]"),
-        ("  - {id: a, type: request, url: 'https://x', auth: bearer}\n", "auth must be a mapping, not text [wrong_type]"),
+        (
+            "  - {id: a, type: reqest}\n",
+            "type cannot be \"reqest\"; did you mean \"request\"? [invalid_value]",
+        ),
+        (
+            "  - {id: a}\n",
+            "the step needs \"type\"; expected \"request\", \"function\", \"conditional\", \"fan_out\", \"delay\" or \"response\" [missing_field]",
+        ),
+        (
+            "  - {id: a, type: request, url: 'https://x', method: get}\n",
+            "method cannot be \"get\"; did you mean \"GET\"? [invalid_value]",
+        ),
+        (
+            "  - {id: a, type: request, url: 'https://x', body: {json: 1, raw: 2}}\n",
+            "body must have exactly one key; expected \"json\", \"form\", \"multipart\", \"graphql\", \"xml\" or \"raw\" [not_exactly_one]",
+        ),
+        (
+            "  - {id: a, type: request, url: 'https://x', auth: bearer}\n",
+            "auth must be a mapping, not text [wrong_type]",
+        ),
         ("  - just text\n", "the step must be a mapping, not text [wrong_type]"),
     ];
     for (steps, expected) in table {
@@ -93,7 +130,9 @@ fn choices_say_what_is_to_choose_from() {
 fn another_version_is_one_message() {
     assert_eq!(
         messages("version: 2\nnom: a\n"),
-        ["welcome.yaml:1:10: documents of version 2 are not known here; write version: 1 [unsupported_version]"]
+        [
+            "welcome.yaml:1:10: documents of version 2 are not known here; write version: 1 [unsupported_version]"
+        ]
     );
 }
 
@@ -107,12 +146,27 @@ fn a_document_that_is_no_mapping_is_refused() {
 #[test]
 fn conditions_are_checked_inside() {
     let table = [
-        ("{operator: $exist, variable: x}", "if.operator cannot be \"$exist\"; did you mean \"$exists\"? [invalid_value]"),
-        ("{all: [{operator: $exists}]}", "if.all[0] needs \"variable\" [missing_field]"),
+        (
+            "{operator: $exist, variable: x}",
+            "10:48: step \"a\": if.operator cannot be \"$exist\"; did you mean \"$exists\"? [invalid_value]",
+        ),
+        (
+            "{all: [{operator: $exists, variable: x, value: y}]}",
+            "10:77: step \"a\": unknown field \"value\"; expected \"operator\", \"variable\" or \"argument\" [unknown_field]",
+        ),
+        ("{any: [{operator: $exists, variable: '{{oops'}]}", "10:75: step \"a\": "),
+        (
+            "{}",
+            "10:37: step \"a\": if has none of the keys that tell what it is; expected \"any\", \"all\", \"operator\" or \"type\" [missing_field]",
+        ),
+        ("{all: x}", "10:43: step \"a\": if.all must be a list, not text [wrong_type]"),
+        ("{operator: $exists}", "10:37: step \"a\": "),
     ];
     for (condition, expected) in table {
-        let found = messages(&document(&format!("  - {{id: a, type: conditional, if: {condition}}}\n")));
-        assert!(found.iter().any(|line| line.contains(expected.split(" cannot").next().unwrap_or(""))), "{found:?}");
-        assert!(!found.is_empty(), "{condition}");
+        let found =
+            messages(&document(&format!("  - {{id: aa, type: conditional, if: {condition}}}\n")));
+        let expected = format!("welcome.yaml:{}", expected.replace("step \"a\"", "step \"aa\""));
+        assert_eq!(found.len(), 1, "{condition}: {found:?}");
+        assert!(found[0].starts_with(&expected), "{}\n{expected}", found[0]);
     }
 }

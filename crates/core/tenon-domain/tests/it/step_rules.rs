@@ -42,7 +42,10 @@ fn headers_are_well_formed() {
         ("type: request, url: 'https://x', headers: {A: \"x\\ny\"}", &["invalid_header"]),
         ("type: request, url: 'https://x', headers: {Accept: a, accept: b}", &["duplicate_header"]),
         ("type: response, headers: {'a:b': 1}", &["invalid_header"]),
-        ("type: request, url: 'https://x', auth: {type: header, headers: {'a b': 1}}", &["invalid_header"]),
+        (
+            "type: request, url: 'https://x', auth: {type: header, headers: {'a b': 1}}",
+            &["invalid_header"],
+        ),
     ]);
 }
 
@@ -51,8 +54,14 @@ fn bodies_are_complete() {
     expect_codes(&[
         ("type: request, url: 'https://x', body: {multipart: [{name: a, value: b}]}", &[]),
         ("type: request, url: 'https://x', body: {multipart: [{name: a}]}", &["not_exactly_one"]),
-        ("type: request, url: 'https://x', body: {multipart: [{name: a, value: b, file: c}]}", &["not_exactly_one"]),
-        ("type: request, url: 'https://x', body: {multipart: [{name: '', value: b}]}", &["empty_text"]),
+        (
+            "type: request, url: 'https://x', body: {multipart: [{name: a, value: b, file: c}]}",
+            &["not_exactly_one"],
+        ),
+        (
+            "type: request, url: 'https://x', body: {multipart: [{name: '', value: b}]}",
+            &["empty_text"],
+        ),
         ("type: request, url: 'https://x', body: {graphql: {query: ' '}}", &["empty_text"]),
     ]);
 }
@@ -61,9 +70,18 @@ fn bodies_are_complete() {
 fn numbers_keep_their_bounds() {
     expect_codes(&[
         ("type: request, url: 'https://x', timeout_ms: 0", &["out_of_range"]),
-        ("type: request, url: 'https://x', pagination: {page_token: a, items: [], pages_max: 0}", &["out_of_range"]),
-        ("type: request, url: 'https://x', pagination: {page_token: a, items: [], pages_max: 100000}", &[]),
-        ("type: request, url: 'https://x', pagination: {page_token: a, items: [], pages_max: 100001}", &["out_of_range"]),
+        (
+            "type: request, url: 'https://x', pagination: {page_token: a, items: [], pages_max: 0}",
+            &["out_of_range"],
+        ),
+        (
+            "type: request, url: 'https://x', pagination: {page_token: a, items: [], pages_max: 100000}",
+            &[],
+        ),
+        (
+            "type: request, url: 'https://x', pagination: {page_token: a, items: [], pages_max: 100001}",
+            &["out_of_range"],
+        ),
         ("type: response, status: 99", &["out_of_range"]),
         ("type: response, status: 200.5", &["out_of_range"]),
         ("type: response, status: '200'", &["out_of_range"]),
@@ -116,7 +134,7 @@ fn code_is_bounded() {
 #[test]
 fn a_response_needs_a_request() {
     let text = "version: 1\nname: a\ntriggers:\n  - {type: app_event, event: x}\nsteps:\n  - {id: a, type: response}\n";
-    assert_eq!(places(text), ["6:18 response_without_request"]);
+    assert_eq!(places(text), ["6:19 response_without_request"]);
 }
 
 #[test]
@@ -136,7 +154,9 @@ fn retry_policies_keep_their_bounds() {
     ];
     for (policy, expected) in table {
         expect_codes(&[(&format!("type: delay, seconds: 1, retry: {policy}"), expected)]);
-        let text = format!("version: 1\nname: a\ntriggers: []\nsettings: {{retry: {policy}}}\nsteps: [{{id: a, type: delay, seconds: 1}}]\n");
+        let text = format!(
+            "version: 1\nname: a\ntriggers: []\nsettings: {{retry: {policy}}}\nsteps: [{{id: a, type: delay, seconds: 1}}]\n"
+        );
         assert_eq!(places(&text).len(), expected.len(), "{policy}");
     }
 }

@@ -3,7 +3,9 @@
 use crate::documents::{diagnostics, lines, places};
 
 fn with_triggers(triggers: &str) -> String {
-    format!("version: 1\nname: a\ntriggers: [{triggers}]\nsteps: [{{id: a, type: delay, seconds: 1}}]\n")
+    format!(
+        "version: 1\nname: a\ntriggers: [{triggers}]\nsteps: [{{id: a, type: delay, seconds: 1}}]\n"
+    )
 }
 
 #[test]
@@ -45,13 +47,17 @@ fn too_many_triggers_are_refused() {
 fn a_wrong_schedule_says_what_to_write() {
     assert_eq!(
         lines(&diagnostics(&with_triggers("{type: schedule, cron: '0 9 * * *', time_zone: CEST}"))),
-        ["welcome.yaml:3:60: \"CEST\" is not an IANA time zone; use a name such as \"Europe/Berlin\" or \"UTC\" [invalid_time_zone]"]
+        [
+            "welcome.yaml:3:59: \"CEST\" is not an IANA time zone; use a name such as \"Europe/Berlin\" or \"UTC\" [invalid_time_zone]"
+        ]
     );
 }
 
 #[test]
 fn workflow_names_fit_in_urls() {
-    for (name, count) in [("a", 0), ("welcome-2", 0), ("'9'", 0), ("Welcome", 1), ("-a", 1), ("a_b", 1), ("''", 1)] {
+    for (name, count) in
+        [("a", 0), ("welcome-2", 0), ("'9'", 0), ("Welcome", 1), ("-a", 1), ("a_b", 1), ("''", 1)]
+    {
         let text = with_triggers("").replace("name: a", &format!("name: {name}"));
         assert_eq!(places(&text).len(), count, "{name}");
     }
@@ -60,7 +66,8 @@ fn workflow_names_fit_in_urls() {
 #[test]
 fn the_wait_for_a_response_is_bounded() {
     for (seconds, count) in [(0, 1), (1, 0), (300, 0), (301, 1)] {
-        let text = with_triggers("") + &format!("settings: {{response_timeout_seconds: {seconds}}}\n");
+        let text =
+            with_triggers("") + &format!("settings: {{response_timeout_seconds: {seconds}}}\n");
         assert_eq!(places(&text).len(), count, "{seconds}");
     }
 }

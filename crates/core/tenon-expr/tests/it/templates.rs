@@ -424,7 +424,7 @@ fn short_templates_cannot_build_large_values() {
         "{{big}}".repeat(9),
         format!("{{{{concat(big{})}}}}", ", big".repeat(9)),
         format!("{{{{concat(lists[0]{})}}}}", ", lists[0]".repeat(9)),
-        format!("{{{{parse_json(concat('[0', replace(big, 'x', ',0'), ']'))}}}}"),
+        "{{parse_json(concat('[0', replace(big, 'x', ',0'), ']'))}}".to_owned(),
     ] {
         let error = eval(&json!(text), &roots).expect_err("it is larger than 8 MB");
         assert!(

@@ -58,9 +58,9 @@ struct UserQuery {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UserRequest {
-    /// Whether nothing runs for the user.
+    /// Whether nothing runs for the user; when left out, that stays as it is.
     #[serde(default)]
-    disabled: bool,
+    disabled: Option<bool>,
 }
 
 /// A user's choice.

@@ -38,15 +38,15 @@ pub(super) fn syntax(text: &str, error: &serde_json::Error, context: &Context) -
     let pointer = context.pointer();
     let place = if pointer.is_empty() { String::new() } else { format!(", at `{pointer}`") };
     let (line, column) = line_and_column(text, error);
-    Problem::new(code)
-        .detail(format!("{message} (line {line}, column {column}{place})"))
-        .with(ErrorItem {
+    Problem::new(code).detail(format!("{message} (line {line}, column {column}{place})")).with(
+        ErrorItem {
             message,
             pointer: Some(pointer).filter(|_| code != &codes::JSON_TRAILING_DATA),
             line: u32::try_from(line).ok(),
             column: u32::try_from(column).ok(),
             ..ErrorItem::default()
-        })
+        },
+    )
 }
 
 /// Where the parser stopped, both from 1. Where it stopped behind a line break, the place is the

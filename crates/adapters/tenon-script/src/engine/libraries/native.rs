@@ -49,12 +49,16 @@ impl<'js> Natives<'js> {
     }
 }
 
-fn slice<'a>(ctx: &Ctx<'_>, bytes: &'a Bytes<'_>) -> Result<&'a [u8]> {
-    bytes.as_bytes().ok_or_else(|| Exception::throw_type(ctx, "the array's buffer is gone"))
+/// A copy of the array's bytes.
+fn copy(ctx: &Ctx<'_>, bytes: &Bytes<'_>) -> Result<Vec<u8>> {
+    #[expect(unsafe_code, reason = "the binding lends the buffer of an array only unsafely")]
+    // SAFETY: the bytes are copied at once; no JavaScript runs and nobody else writes meanwhile.
+    let copied = unsafe { bytes.as_bytes() }.map(<[u8]>::to_vec);
+    copied.ok_or_else(|| Exception::throw_type(ctx, "the array's buffer is gone"))
 }
 
 fn text(ctx: &Ctx<'_>, bytes: &Bytes<'_>, encoding: &str) -> Result<String> {
-    encode(ctx, slice(ctx, bytes)?, encoding)
+    encode(ctx, &copy(ctx, bytes)?, encoding)
 }
 
 fn encode(ctx: &Ctx<'_>, bytes: &[u8], encoding: &str) -> Result<String> {
@@ -105,7 +109,7 @@ fn utf8_encode<'js>(ctx: Ctx<'js>, text: String) -> Result<Bytes<'js>> {
 }
 
 fn utf8_decode(ctx: Ctx<'_>, bytes: Bytes<'_>) -> Result<String> {
-    Ok(String::from_utf8_lossy(slice(&ctx, &bytes)?).into_owned())
+    Ok(String::from_utf8_lossy(&copy(&ctx, &bytes)?).into_owned())
 }
 
 /// `application/x-www-form-urlencoded`.
@@ -144,7 +148,7 @@ fn form_decode(text: String) -> String {
 }
 
 fn hash<'js>(ctx: Ctx<'js>, name: String, data: Bytes<'js>, encoding: String) -> Result<String> {
-    let data = slice(&ctx, &data)?;
+    let data = copy(&ctx, &data)?;
     let digest = match name.as_str() {
         "sha512" => Sha512::digest(data).to_vec(),
         _ => Sha256::digest(data).to_vec(),
@@ -159,10 +163,10 @@ fn hmac<'js>(
     data: Bytes<'js>,
     encoding: String,
 ) -> Result<String> {
-    let (key, data) = (slice(&ctx, &key)?, slice(&ctx, &data)?);
+    let (key, data) = (copy(&ctx, &key)?, copy(&ctx, &data)?);
     let mac = match name.as_str() {
-        "sha512" => hmac_with::<Sha512>(key, data, 128),
-        _ => hmac_with::<Sha256>(key, data, 64),
+        "sha512" => hmac_with::<Sha512>(&key, &data, 128),
+        _ => hmac_with::<Sha256>(&key, &data, 64),
     };
     encode(&ctx, &mac, &encoding)
 }
@@ -178,7 +182,7 @@ fn hmac_with<D: Digest>(key: &[u8], data: &[u8], block: usize) -> Vec<u8> {
 
 /// Compares every byte, whatever differs first.
 fn equals<'js>(ctx: Ctx<'js>, left: Bytes<'js>, right: Bytes<'js>) -> Result<bool> {
-    let (left, right) = (slice(&ctx, &left)?, slice(&ctx, &right)?);
-    let differences = left.iter().zip(right).fold(0, |all, (a, b)| all | (a ^ b));
+    let (left, right) = (copy(&ctx, &left)?, copy(&ctx, &right)?);
+    let differences = left.iter().zip(&right).fold(0, |all, (a, b)| all | (a ^ b));
     Ok(left.len() == right.len() && differences == 0)
 }

@@ -63,8 +63,8 @@ impl Builder<'_> {
     fn resolve_edges(&mut self) {
         for index in 0..self.graph.nodes.len() {
             let step = &self.workflow.steps[index];
-            let mut node = Node::default();
-            node.next = self.resolve(step.next.as_ref(), index, Edge::Next);
+            let next = self.resolve(step.next.as_ref(), index, Edge::Next);
+            let mut node = Node { next, ..Node::default() };
             match &step.kind {
                 StepKind::Conditional(conditional) => {
                     node.is_conditional = true;
@@ -106,9 +106,8 @@ impl Builder<'_> {
     fn unknown(&mut self, to: &StepId, pointer: String, key: &str) {
         let names: Vec<&str> = self.workflow.steps.iter().map(|step| step.id.as_str()).collect();
         let message = format!("unknown step \"{to}\" in {key}");
-        self.findings.push(
-            Finding::new("unknown_step", pointer, message).help(one_of(to.as_str(), names)),
-        );
+        self.findings
+            .push(Finding::new("unknown_step", pointer, message).help(one_of(to.as_str(), names)));
     }
 
     /// Walks the edges depth first and removes each one that leads back into the walk's path.
@@ -136,8 +135,11 @@ impl Builder<'_> {
                 match marks[usize::from(to)] {
                     Mark::Done => {}
                     Mark::OnPath => {
-                        let cycle: Vec<StepIndex> =
-                            path.iter().map(|(step, _)| *step).skip_while(|step| *step != to).collect();
+                        let cycle: Vec<StepIndex> = path
+                            .iter()
+                            .map(|(step, _)| *step)
+                            .skip_while(|step| *step != to)
+                            .collect();
                         self.cut(at, edge, &cycle);
                     }
                     Mark::New => {
@@ -236,11 +238,10 @@ impl Builder<'_> {
             ),
             (None, None) => format!("{key} leads to \"{to}\", which is in another branch"),
         };
-        self.findings.push(
-            Finding::new("crosses_fan_out", format!("/steps/{from}/{key}"), message).help(
-                "leave next out at the end of a branch: the run goes on with the fan_out's own next",
-            ),
-        );
+        self.findings
+            .push(Finding::new("crosses_fan_out", format!("/steps/{from}/{key}"), message).help(
+            "leave next out at the end of a branch: the run goes on with the fan_out's own next",
+        ));
     }
 
     fn report_two_returns(
@@ -278,7 +279,8 @@ impl Builder<'_> {
     fn report_unreachable(&mut self) {
         for (index, node) in self.graph.nodes.iter().enumerate() {
             let id = &self.workflow.steps[index].id;
-            let is_named = self.graph.by_id.get(id).is_some_and(|named| usize::from(*named) == index);
+            let is_named =
+                self.graph.by_id.get(id).is_some_and(|named| usize::from(*named) == index);
             if !node.is_reached && is_named {
                 self.findings.push(
                     Finding::new(

@@ -21,14 +21,29 @@ impl<'s> Checker<'s> {
         match fitting.as_slice() {
             [] => self.refuse_type(&choices.iter().collect::<Vec<_>>(), node, &pointer),
             [only] => self.check(only, node, pointer),
-            [first, ..] => {
-                // Several mappings: the one that knows most of the keys was meant.
-                let known = |choice: &Value| known_keys(resolve(self.root, choice), node);
-                let best = fitting.iter().rev().max_by_key(|choice| known(choice));
-                let best = *best.unwrap_or(first);
-                self.check(best, node, pointer);
-            }
+            [_, ..] => self.choose_by_keys(&fitting, node, pointer),
         }
+    }
+
+    /// Several mappings: the one that knows most of the keys was meant.
+    fn choose_by_keys(&mut self, choices: &[&'s Value], node: &mut Node, pointer: String) {
+        let known = |choice: &&&'s Value| known_keys(resolve(self.root, choice), node);
+        // Of equals, `max_by_key` takes the last, and the first should win.
+        let Some(best) = choices.iter().rev().max_by_key(known) else { return };
+        if known(&best) > 0 || !matches!(node.kind, NodeKind::Object(_)) {
+            return self.check(best, node, pointer);
+        }
+        let mut names: Vec<&str> = Vec::new();
+        for choice in choices {
+            let required = resolve(self.root, choice)["required"].as_array();
+            names.extend(required.and_then(|names| names.first()?.as_str()));
+        }
+        names.dedup();
+        let message = format!("{} has none of the keys that tell what it is", self.noun(&pointer));
+        self.shape.is_beyond_repair = true;
+        self.shape
+            .findings
+            .push(Finding::new("missing_field", pointer, message).help(expected(names)));
     }
 
     /// `{type: ..., ...}`.
@@ -36,8 +51,7 @@ impl<'s> Checker<'s> {
         if !matches!(node.kind, NodeKind::Object(_)) {
             return self.refuse_type(&choices.iter().collect::<Vec<_>>(), node, &pointer);
         }
-        let names: Vec<&str> =
-            choices.iter().filter_map(|choice| tag_value(choice, tag)).collect();
+        let names: Vec<&str> = choices.iter().filter_map(|choice| tag_value(choice, tag)).collect();
         let Some(written) = node.get(tag) else {
             self.shape.is_beyond_repair = true;
             let message = format!("{} needs \"{tag}\"", self.noun(&pointer));
@@ -86,8 +100,12 @@ impl<'s> Checker<'s> {
                     .help(expected(names)),
             ),
             [_, ..] => self.shape.findings.push(
-                Finding::new("not_exactly_one", pointer, format!("{noun} must have exactly one key"))
-                    .help(expected(names)),
+                Finding::new(
+                    "not_exactly_one",
+                    pointer,
+                    format!("{noun} must have exactly one key"),
+                )
+                .help(expected(names)),
             ),
         }
         self.shape.is_beyond_repair = true;

@@ -144,10 +144,12 @@ impl Reader<'_> {
             "null" => Ok(Value::Null),
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),
-            number if is_number(number) => Ok(scalar::json_number(number).unwrap_or_else(|error| {
-                self.problems.push(refused_number(error, number, at));
-                Value::Null
-            })),
+            number if is_number(number) => {
+                Ok(scalar::json_number(number).unwrap_or_else(|error| {
+                    self.problems.push(refused_number(error, number, at));
+                    Value::Null
+                }))
+            }
             _ => {
                 let shown: String = word.chars().take(40).collect();
                 let message = format!("not JSON: \"{shown}\" is no value");

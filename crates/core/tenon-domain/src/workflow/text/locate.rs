@@ -13,10 +13,10 @@ pub(crate) fn find<'a>(root: &'a Node, pointer: &str) -> Found<'a> {
     let mut found = Found { node: root, member: None };
     for token in pointer.split('/').skip(1) {
         let next = match &found.node.kind {
-            NodeKind::Object(_) => found.node.member(&unescape(token)).map(|member| Found {
-                node: &member.value,
-                member: Some(member),
-            }),
+            NodeKind::Object(_) => found
+                .node
+                .member(&unescape(token))
+                .map(|member| Found { node: &member.value, member: Some(member) }),
             NodeKind::Array(items) => token
                 .parse::<usize>()
                 .ok()
@@ -56,14 +56,14 @@ fn line(source: &str, number: u32) -> Option<&str> {
 }
 
 fn in_line(source: &str, at: Position, text: &str, before: &str) -> Option<Position> {
-    let rest: String =
-        line(source, at.line)?.chars().skip(at.column.checked_sub(1)? as usize).collect();
+    let line = line(source, at.line)?;
+    let (start, _) = line.char_indices().nth(at.column.checked_sub(1)? as usize)?;
+    let rest = &line[start..];
     let quote = u32::from(rest.starts_with(['"', '\'']) && !text.starts_with(['"', '\'']));
     let written = rest.get(quote as usize..)?;
-    written.starts_with(text).then(|| Position {
-        line: at.line,
-        column: at.column + quote + count(before),
-    })
+    written
+        .starts_with(text)
+        .then(|| Position { line: at.line, column: at.column + quote + count(before) })
 }
 
 /// A literal block keeps its lines; each stands in the source after its indentation.
@@ -75,10 +75,10 @@ fn in_block(source: &str, at: Position, text: &str, before: &str) -> Option<Posi
     (0..=1).find_map(|header| {
         let number = at.line + header + nth;
         let indentation = line(source, number)?.strip_suffix(wanted)?;
-        indentation.trim().is_empty().then(|| Position {
-            line: number,
-            column: count(indentation) + 1 + count(in_line),
-        })
+        indentation
+            .trim()
+            .is_empty()
+            .then(|| Position { line: number, column: count(indentation) + 1 + count(in_line) })
     })
 }
 
@@ -104,16 +104,24 @@ pub(crate) fn mention<'a>(
     }
 }
 
+/// Looks only inside holes, each once.
 fn mention_in(text: &str, root: &str, is_optional: bool) -> Option<usize> {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '$');
-    text.match_indices(root).map(|(offset, _)| offset).find(|&offset| {
-        let before = &text[..offset];
-        let after = text[offset + root.len()..].chars().next();
-        let is_inside_hole = before.rfind("{{") > before.rfind("}}");
-        let is_path = before.ends_with(|c: char| is_word(c) || matches!(c, '.' | '"' | '\''));
-        is_inside_hole
-            && !is_path
-            && !after.is_some_and(is_word)
-            && is_optional == (after == Some('?'))
-    })
+    let mut from = 0;
+    while let Some(open) = text[from..].find("{{") {
+        let start = from + open + 2;
+        let end = text[start..].find("}}").map_or(text.len(), |length| start + length);
+        let hole = &text[start..end];
+        let found = hole.match_indices(root).map(|(offset, _)| offset).find(|&offset| {
+            let before = hole[..offset].chars().next_back();
+            let after = hole[offset + root.len()..].chars().next();
+            let is_path = before.is_some_and(|c| is_word(c) || matches!(c, '.' | '"' | '\''));
+            !is_path && !after.is_some_and(is_word) && is_optional == (after == Some('?'))
+        });
+        if let Some(offset) = found {
+            return Some(start + offset);
+        }
+        from = end;
+    }
+    None
 }

@@ -27,10 +27,14 @@ pub(crate) fn resolve(word: &str) -> Result<Value, ScalarError> {
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") {
         return Err(ScalarError::NotFinite);
     }
-    if let Some(digits) = word.strip_prefix("0o").filter(|digits| is_all(digits, |c| ('0'..='7').contains(&c))) {
+    if let Some(digits) =
+        word.strip_prefix("0o").filter(|digits| is_all(digits, |c| ('0'..='7').contains(&c)))
+    {
         return integer(u64::from_str_radix(digits, 8).ok());
     }
-    if let Some(digits) = word.strip_prefix("0x").filter(|digits| is_all(digits, |c| c.is_ascii_hexdigit())) {
+    if let Some(digits) =
+        word.strip_prefix("0x").filter(|digits| is_all(digits, |c| c.is_ascii_hexdigit()))
+    {
         return integer(u64::from_str_radix(digits, 16).ok());
     }
     if is_all(unsigned, |c| c.is_ascii_digit()) {
@@ -82,9 +86,8 @@ fn is_decimal(unsigned: &str) -> bool {
         None => digits(mantissa),
     };
     is_mantissa
-        && exponent.is_none_or(|exponent| {
-            digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))
-        })
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
 fn is_all(text: &str, is_member: impl Fn(char) -> bool) -> bool {
@@ -129,7 +132,8 @@ mod tests {
 
     #[test]
     fn numbers_that_cannot_be_kept_are_refused() {
-        for word in ["18446744073709551616", "-9223372036854775809", "1e400", "0xFFFFFFFFFFFFFFFFF"] {
+        for word in ["18446744073709551616", "-9223372036854775809", "1e400", "0xFFFFFFFFFFFFFFFFF"]
+        {
             assert_eq!(resolve(word), Err(ScalarError::OutOfRange), "{word}");
         }
         for word in [".inf", "-.Inf", ".nan"] {

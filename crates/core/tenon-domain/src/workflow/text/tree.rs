@@ -44,11 +44,18 @@ pub(crate) struct TextProblem {
     pub code: &'static str,
     pub message: String,
     pub help: Option<String>,
+    /// The value is not in the tree as it was meant, so rules about it would mislead.
+    pub loses_value: bool,
 }
 
 impl TextProblem {
     pub(crate) fn new(code: &'static str, at: Position, message: impl Into<String>) -> Self {
-        Self { at, code, message: message.into(), help: None }
+        Self { at, code, message: message.into(), help: None, loses_value: false }
+    }
+
+    pub(crate) fn losing_value(mut self) -> Self {
+        self.loses_value = true;
+        self
     }
 
     pub(crate) fn help(mut self, help: &str) -> Self {
@@ -146,8 +153,16 @@ impl Node {
 /// keys are distinct, nesting is bounded.
 #[derive(Debug)]
 pub(crate) enum Open {
-    Array { at: Position, items: Vec<Node> },
-    Object { at: Position, members: Vec<Member>, keys: HashSet<String>, key: Option<(String, Position)> },
+    Array {
+        at: Position,
+        items: Vec<Node>,
+    },
+    Object {
+        at: Position,
+        members: Vec<Member>,
+        keys: HashSet<String>,
+        key: Option<(String, Position)>,
+    },
 }
 
 impl Open {

@@ -98,7 +98,8 @@ impl Reader {
     fn alias(&mut self, at: Position) -> Result<(), TextProblem> {
         self.problems.push(
             TextProblem::new("alias", at, "aliases (*name) are not allowed")
-                .help("write the value out"),
+                .help("write the value out")
+                .losing_value(),
         );
         self.refuse_key_that_is_no_text(at)?;
         self.value(Node { at, kind: NodeKind::Scalar(Value::Null) });
@@ -188,4 +189,5 @@ pub(super) fn refused_number(error: ScalarError, word: &str, at: Position) -> Te
         ),
     }
     .help("put it in quotes if it is text")
+    .losing_value()
 }

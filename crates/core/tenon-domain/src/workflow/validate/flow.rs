@@ -136,13 +136,10 @@ impl<'a> Analysis<'a> {
             unite(&mut certain, &self.bodies[point - count]);
             unite(&mut possible, &self.bodies[point - count]);
         }
+        // At the join, the ends of iterations add nothing to what the fan-out hands on: what is
+        // certain is the same or less there, and what is possible is in the branch.
         for next in self.successors(point) {
-            // The iterations of a fan-out end at its join, but what has run there is what had
-            // run before the fan-out, and the branch as a whole.
-            let is_end_of_iteration = next >= count && point != next - count;
-            if !is_end_of_iteration {
-                self.enter(next, &certain, &possible);
-            }
+            self.enter(next, &certain, &possible);
         }
     }
 

@@ -80,7 +80,8 @@ pub(super) fn check_headers(
             );
         } else if !seen.insert(folded) {
             let message = format!("header \"{name}\" is there twice");
-            findings.push(Finding::new("duplicate_header", pointer.as_str(), message).at(Spot::Key));
+            findings
+                .push(Finding::new("duplicate_header", pointer.as_str(), message).at(Spot::Key));
         }
         if let Value::String(text) = value.raw() {
             check_header_value(text, pointer, findings);

@@ -10,6 +10,9 @@ use crate::workflow::graph::StepIndex;
 /// Words that templates use for something else.
 pub(super) const RESERVED: [&str; 5] = ["trigger", "self", "user", "run", "settings"];
 
+/// Words that templates read as values.
+const LITERALS: [&str; 3] = ["true", "false", "null"];
+
 pub(super) fn check(workflow: &Workflow, limits: &DocumentLimits, findings: &mut Vec<Finding>) {
     if !is_workflow_name(&workflow.name) {
         findings.push(
@@ -29,10 +32,14 @@ pub(super) fn check(workflow: &Workflow, limits: &DocumentLimits, findings: &mut
         let id = step.id.as_str();
         if !is_step_id(id) {
             findings.push(
-                Finding::new("invalid_step_id", pointer, format!("\"{}\" is not a step id", shown(id)))
-                    .help("use 1 to 63 of a-z, 0-9 and _, starting with a letter"),
+                Finding::new(
+                    "invalid_step_id",
+                    pointer,
+                    format!("\"{}\" is not a step id", shown(id)),
+                )
+                .help("use 1 to 63 of a-z, 0-9 and _, starting with a letter"),
             );
-        } else if RESERVED.contains(&id) {
+        } else if RESERVED.contains(&id) || LITERALS.contains(&id) {
             findings.push(
                 Finding::new(
                     "reserved_step_id",
@@ -43,8 +50,12 @@ pub(super) fn check(workflow: &Workflow, limits: &DocumentLimits, findings: &mut
             );
         } else if !seen.insert(id) {
             findings.push(
-                Finding::new("duplicate_step_id", pointer, format!("another step is called \"{id}\""))
-                    .help("step ids are unique in a workflow"),
+                Finding::new(
+                    "duplicate_step_id",
+                    pointer,
+                    format!("another step is called \"{id}\""),
+                )
+                .help("step ids are unique in a workflow"),
             );
         }
     }
@@ -59,8 +70,12 @@ fn check_count(
 ) {
     if count > count_max {
         findings.push(
-            Finding::new("too_many", pointer, format!("{count} {noun}, at most {count_max} are allowed"))
-                .help("split the workflow"),
+            Finding::new(
+                "too_many",
+                pointer,
+                format!("{count} {noun}, at most {count_max} are allowed"),
+            )
+            .help("split the workflow"),
         );
     }
 }

@@ -21,6 +21,8 @@ pub(super) fn check(
     findings: &mut Vec<Finding>,
 ) {
     for (index, step) in (0..StepIndex::MAX).zip(&workflow.steps) {
+        // A second step of the same id is not in the flow.
+        let flow = flow.filter(|_| graph.node(index).is_reached);
         let reader = Reader { workflow, graph, flow, index, step };
         for site in step.kind.sites() {
             let mut seen = HashSet::new();
@@ -56,10 +58,8 @@ impl Reader<'_> {
             _ => self.check_step(reference),
         };
         let (code, message, help) = problem?;
-        let spot = Spot::Reference {
-            root: reference.root.clone(),
-            is_optional: reference.is_optional,
-        };
+        let spot =
+            Spot::Reference { root: reference.root.clone(), is_optional: reference.is_optional };
         let pointer = format!("/steps/{}{}", self.index, site.pointer);
         Some(Finding::new(code, pointer, message).maybe_help(help).at(spot))
     }
@@ -79,7 +79,8 @@ impl Reader<'_> {
         if triggers.is_empty() || triggers.iter().any(is_set) || reference.is_optional {
             return None;
         }
-        let message = format!("trigger.{field} is never there: no trigger of this workflow sets it");
+        let message =
+            format!("trigger.{field} is never there: no trigger of this workflow sets it");
         Some(("unknown_field", message, Some(format!("write trigger?.{field} for null"))))
     }
 
@@ -144,7 +145,8 @@ impl Reader<'_> {
         Some(match around {
             Some(fan_out) => {
                 let fan_out = &self.workflow.steps[usize::from(*fan_out)].id;
-                let message = format!("step \"{root}\" runs inside the branch of fan_out \"{fan_out}\"");
+                let message =
+                    format!("step \"{root}\" runs inside the branch of fan_out \"{fan_out}\"");
                 let help = format!("its outputs are there, as a list, after \"{fan_out}\"");
                 ("inside_fan_out", message, Some(help))
             }
@@ -170,16 +172,21 @@ impl Reader<'_> {
         if step.ignore_failure {
             fields.push("error");
         }
-        // Each fan-out that the output has left has made a list of it.
-        let lists = self.graph.scope_of(target).iter().filter(|out| !mine.contains(out)).count();
-        let is_index = |segment: &&Segment| matches!(segment, Segment::Index(_));
-        let skipped = reference.path.iter().take(lists).take_while(is_index).count();
-        match reference.path.get(skipped)? {
-            Segment::Key(field) if !fields.contains(&field.as_str()) => {
-                let root = reference.root.as_str();
-                Some(unknown_field(root, field, &fields))
+        let root = reference.root.as_str();
+        match reference.path.first()? {
+            Segment::Key(field) if fields.contains(&field.as_str()) => None,
+            Segment::Key(field) => Some(unknown_field(root, field, &fields)),
+            // After a fan-out a path leads into each output of the list, not into the list.
+            Segment::Index(index) => {
+                let is_list = self.graph.scope_of(target).iter().any(|out| !mine.contains(out));
+                let field = fields[0];
+                let help = match is_list {
+                    true => format!("write at({root}.{field}, {index}) for one of the list"),
+                    false => expected(fields.iter().copied()),
+                };
+                let message = format!("the output of \"{root}\" has names, not positions");
+                Some(("unknown_field", message, Some(help)))
             }
-            _ => None,
         }
     }
 }

@@ -11,21 +11,43 @@ pub(super) fn check(
     limits: &DocumentLimits,
     findings: &mut Vec<Finding>,
 ) {
-    check_range(format!("{pointer}/retries"), "retries", policy.retries, 0..=limits.retries_max, findings);
+    check_range(
+        format!("{pointer}/retries"),
+        "retries",
+        policy.retries,
+        0..=limits.retries_max,
+        findings,
+    );
     let delay_max = f64::from(limits.retry_delay_seconds_max);
     match &policy.backoff {
         Backoff::Schedule(delays) => {
             let pointer = format!("{pointer}/backoff/schedule");
             if delays.is_empty() && policy.retries > 0 {
-                findings.push(Finding::new("empty_schedule", pointer.as_str(), "a schedule needs at least one delay"));
+                findings.push(Finding::new(
+                    "empty_schedule",
+                    pointer.as_str(),
+                    "a schedule needs at least one delay",
+                ));
             }
             for (index, delay) in delays.iter().enumerate() {
-                check_range(format!("{pointer}/{index}"), "a delay", *delay, 0.0..=delay_max, findings);
+                check_range(
+                    format!("{pointer}/{index}"),
+                    "a delay",
+                    *delay,
+                    0.0..=delay_max,
+                    findings,
+                );
             }
         }
         Backoff::Exponential { initial, factor, max } => {
             let pointer = format!("{pointer}/backoff/exponential");
-            check_range(format!("{pointer}/initial"), "initial", *initial, 0.0..=delay_max, findings);
+            check_range(
+                format!("{pointer}/initial"),
+                "initial",
+                *initial,
+                0.0..=delay_max,
+                findings,
+            );
             check_range(format!("{pointer}/factor"), "factor", *factor, 1.0..=100.0, findings);
             check_range(format!("{pointer}/max"), "max", *max, 0.0..=delay_max, findings);
         }

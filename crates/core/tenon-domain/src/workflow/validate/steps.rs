@@ -43,9 +43,15 @@ pub(super) fn check_nesting(
     for (index, step) in (0..StepIndex::MAX).zip(&workflow.steps) {
         let depth = graph.scope_of(index).len() + 1;
         if matches!(step.kind, StepKind::FanOut(_)) && depth > limits.fan_out_depth_max {
-            let message =
-                format!("fan_outs are nested {depth} deep, at most {} are allowed", limits.fan_out_depth_max);
-            findings.push(Finding::new("fan_out_too_deep", format!("/steps/{index}/each"), message));
+            let message = format!(
+                "fan_outs are nested {depth} deep, at most {} are allowed",
+                limits.fan_out_depth_max
+            );
+            findings.push(Finding::new(
+                "fan_out_too_deep",
+                format!("/steps/{index}/each"),
+                message,
+            ));
         }
     }
 }
@@ -66,11 +72,20 @@ fn check_request(
             }
         }
         Some(RequestBody::Graphql(graphql)) => {
-            check_filled(&graphql.query, format!("{pointer}/body/graphql/query"), "the query", findings);
+            check_filled(
+                &graphql.query,
+                format!("{pointer}/body/graphql/query"),
+                "the query",
+                findings,
+            );
         }
         Some(RequestBody::Raw(raw)) => {
             if let Some(content_type) = &raw.content_type {
-                check_header_value(content_type, format!("{pointer}/body/raw/content_type"), findings);
+                check_header_value(
+                    content_type,
+                    format!("{pointer}/body/raw/content_type"),
+                    findings,
+                );
             }
         }
         Some(RequestBody::Json(_) | RequestBody::Form(_) | RequestBody::Xml(_)) | None => {}
@@ -131,7 +146,8 @@ fn check_function(
 ) {
     let (code, code_max) = (format!("{pointer}/code"), limits.function_code_bytes_max);
     if function.code.len() > code_max {
-        let message = format!("the code has {} bytes, at most {code_max} are allowed", function.code.len());
+        let message =
+            format!("the code has {} bytes, at most {code_max} are allowed", function.code.len());
         findings.push(Finding::new("code_too_long", code.as_str(), message));
     }
     check_filled(&function.code, code, "the code", findings);
@@ -145,7 +161,13 @@ fn check_fan_out(
     findings: &mut Vec<Finding>,
 ) {
     let parallelism = 1..=limits.fan_out_parallelism_max;
-    check_range(format!("{pointer}/parallelism"), "parallelism", fan_out.parallelism, parallelism, findings);
+    check_range(
+        format!("{pointer}/parallelism"),
+        "parallelism",
+        fan_out.parallelism,
+        parallelism,
+        findings,
+    );
     if fan_out.over.as_literal().is_some_and(|over| !over.is_array()) {
         findings.push(
             Finding::new("not_a_list", format!("{pointer}/over"), "a fan_out goes over a list")
@@ -193,8 +215,12 @@ fn check_delay(
         let is_moment = until.as_str().is_some_and(|text| text.parse::<Timestamp>().is_ok());
         if !is_moment {
             findings.push(
-                Finding::new("invalid_moment", format!("{pointer}/until"), "this is not a moment in time")
-                    .help("write RFC 3339, such as \"2030-01-31T09:00:00Z\""),
+                Finding::new(
+                    "invalid_moment",
+                    format!("{pointer}/until"),
+                    "this is not a moment in time",
+                )
+                .help("write RFC 3339, such as \"2030-01-31T09:00:00Z\""),
             );
         }
     }

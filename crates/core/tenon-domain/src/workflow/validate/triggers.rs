@@ -42,7 +42,9 @@ fn check_event(event: &str, pointer: String, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             "invalid_event_name",
             pointer + "/event",
-            format!("an event's name has 1 to {EVENT_NAME_BYTES_MAX} bytes and no control characters"),
+            format!(
+                "an event's name has 1 to {EVENT_NAME_BYTES_MAX} bytes and no control characters"
+            ),
         ));
     }
 }

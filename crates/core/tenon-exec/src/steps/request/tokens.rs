@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -17,7 +17,6 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tenon_domain::ProjectId;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use super::super::{Failure, FailureClass};
@@ -86,7 +85,7 @@ impl TokenCache {
         limits: &RequestLimits,
     ) -> Result<Issued, Failure> {
         let key = request.key();
-        let slot = self.slot(key);
+        let slot = self.slot(key, Instant::now());
         let mut is_new = false;
         let outcome = slot
             .get_or_init(|| {
@@ -108,8 +107,8 @@ impl TokenCache {
         self.remove(request.key(), &issued.slot);
     }
 
-    fn slot(&self, key: Key) -> Slot {
-        let now = Instant::now();
+    /// The slot of a key, a new one if its token is to be renewed at `now`.
+    fn slot(&self, key: Key, now: Instant) -> Slot {
         let mut slots = self.slots.lock();
         if let Some(slot) = slots.get(&key)
             && !is_over(slot, now)
@@ -132,7 +131,7 @@ impl TokenCache {
     }
 }
 
-/// Whether a slot's token is to be renewed, or was never fetched.
+/// Whether a slot's token is to be renewed, or could not be had.
 fn is_over(slot: &Slot, now: Instant) -> bool {
     match slot.get() {
         Some(Ok(token)) => token.renew_at <= now,
@@ -306,4 +305,82 @@ fn refused(
 fn is_error_code(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// How long a token that says `expires_in` is used.
+    fn used_for(answer: &serde_json::Value) -> Duration {
+        let asked_at = Instant::now();
+        let token = read(answer.to_string().as_bytes(), asked_at).expect("a token");
+        token.renew_at - asked_at
+    }
+
+    #[test]
+    fn a_token_is_used_until_shortly_before_it_expires() {
+        for (expires_in, seconds) in [
+            (json!(3_600), 3_240),
+            (json!("3600"), 3_240),
+            (json!(600), 540),
+            (json!(300), 240),
+            (json!(100), 50),
+            (json!(0), 0),
+            (json!(-5), 240),
+            (json!("soon"), 240),
+            (json!(null), 240),
+            (json!(1e300), 240),
+            (json!(1e9), 77_760),
+        ] {
+            let used = used_for(&json!({"access_token": "t", "expires_in": expires_in}));
+            assert_eq!(used, Duration::from_secs(seconds), "{expires_in}");
+        }
+    }
+
+    fn filled(slot: &Slot, renew_at: Instant) {
+        slot.set(Ok(Token { value: "t".into(), renew_at })).ok().expect("empty before");
+    }
+
+    #[test]
+    fn a_slot_is_replaced_when_its_token_is_to_be_renewed() {
+        let (tokens, now) = (TokenCache::new(), Instant::now());
+        let slot = tokens.slot([0; 32], now);
+        filled(&slot, now + Duration::from_secs(50));
+        assert!(Arc::ptr_eq(&slot, &tokens.slot([0; 32], now + Duration::from_secs(49))));
+        assert!(!Arc::ptr_eq(&slot, &tokens.slot([0; 32], now + Duration::from_secs(50))));
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_drops_what_ends_first() {
+        let (tokens, now) = (TokenCache::new(), Instant::now());
+        let key = |number: usize| {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&number.to_be_bytes());
+            key
+        };
+        for number in 0..TOKENS_MAX {
+            let seconds = if number == 7 { 1 } else { 100 };
+            filled(&tokens.slot(key(number), now), now + Duration::from_secs(seconds));
+        }
+        tokens.slot(key(TOKENS_MAX), now);
+        let slots = tokens.slots.lock();
+        assert_eq!(slots.len(), TOKENS_MAX);
+        assert!(!slots.contains_key(&key(7)));
+        assert!(slots.contains_key(&key(8)));
+    }
+
+    #[test]
+    fn a_slot_that_was_replaced_is_not_removed() {
+        let (tokens, now) = (TokenCache::new(), Instant::now());
+        let old = tokens.slot([0; 32], now);
+        filled(&old, now);
+        let new = tokens.slot([0; 32], now);
+        tokens.remove([0; 32], &old);
+        assert!(Arc::ptr_eq(&new, &tokens.slot([0; 32], now)));
+        tokens.remove([0; 32], &new);
+        assert!(tokens.slots.lock().is_empty());
+    }
 }

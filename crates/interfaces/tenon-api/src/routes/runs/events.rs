@@ -140,11 +140,12 @@ impl Follower {
 
     async fn until_the_end(&mut self) -> Result<(), Stop> {
         loop {
-            self.send_run("run").await?;
-            self.send_steps().await?;
             if self.run.status.is_terminal() {
+                self.send_steps().await?;
                 return self.send_run("end").await;
             }
+            self.send_run("run").await?;
+            self.send_steps().await?;
             self.wait_for_news().await?;
         }
     }

@@ -17,7 +17,7 @@ use crate::view::step::StepList;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct StepQuery {
+pub(super) struct StepQuery {
     /// `next` of the page before.
     cursor: Option<String>,
     /// Records in one page.

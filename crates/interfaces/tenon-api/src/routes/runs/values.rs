@@ -22,7 +22,7 @@ const SEARCH_PAGE: usize = 200;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct ValuePath {
+pub(super) struct ValuePath {
     /// The run.
     #[param(value_type = String, format = Uuid)]
     run: RunId,
@@ -36,7 +36,7 @@ struct ValuePath {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct ValueQuery {
+pub(super) struct ValueQuery {
     /// The attempt; the last one when left out.
     attempt: Option<u32>,
     /// Positions in the fan-outs around the step, outermost first, joined by dots: `3.0`.

@@ -1,0 +1,53 @@
+use tenon_config::{ApiKeyText, DisplayName, Error};
+use tenon_domain::ProjectId;
+
+use crate::fixture::{Fixture, Outcome};
+
+#[tokio::test]
+async fn the_dev_project_is_made_once_and_a_held_key_stays_valid() -> Outcome {
+    let f = Fixture::new().await?;
+    let held = f.key.expose().to_owned();
+    let again =
+        f.configuration.ensure_dev_project("demo", Some(ApiKeyText::new(held.clone()))).await?;
+    assert_eq!(again.project, f.project);
+    assert_eq!(again.key.expose(), held);
+    assert!(!again.is_new_key);
+    assert_eq!(f.configuration.api_keys(f.project).await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_held_key_that_is_not_valid_is_replaced() -> Outcome {
+    let f = Fixture::new().await?;
+    let stale = Some(ApiKeyText::new("tnn_00000000_stale"));
+    let again = f.configuration.ensure_dev_project("demo", stale).await?;
+    assert!(again.is_new_key);
+    assert!(f.configuration.is_valid_api_key(f.project, &again.key).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn bootstraps_that_run_at_once_make_one_project() -> Outcome {
+    let f = Fixture::new().await?;
+    let name = DisplayName::parse("Acme")?;
+    let runs = (0..8).map(|_| {
+        let (configuration, name) = (f.configuration.clone(), name.clone());
+        tokio::spawn(async move { configuration.bootstrap(&name, &name, &name).await })
+    });
+    let mut projects = Vec::new();
+    for run in runs.collect::<Vec<_>>() {
+        projects.push(run.await??.id);
+    }
+    projects.dedup();
+    assert_eq!(projects.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_asked_of_an_unknown_project_is_refused() -> Outcome {
+    let f = Fixture::new().await?;
+    let unknown = ProjectId::new();
+    let outcome = f.configuration.apply(unknown, &[]).await;
+    assert!(matches!(outcome, Err(Error::NoSuchProject(id)) if id == unknown), "{outcome:?}");
+    Ok(())
+}

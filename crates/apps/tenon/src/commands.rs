@@ -1,0 +1,102 @@
+//! The command line: one file a command.
+
+mod apply;
+mod bench;
+mod dev;
+mod global;
+mod runs;
+mod server;
+mod test_run;
+mod users;
+mod workflows;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tenon_script::RunnerCommand;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+
+pub use global::Global;
+
+/// The hidden subcommand that a function process is started with.
+pub const FUNCTION_RUNNER: &str = "function-runner";
+
+/// Tenon: a self-hosted embedded integration platform.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tenon",
+    version,
+    about,
+    after_help = "Examples:\n  tenon dev                          the whole product, on this machine\n  tenon apply -f examples/quickstart  deploy workflows\n  tenon runs list                    what ran\n  tenon demo                         a tour in the terminal"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine, for development.
+    Dev(dev::DevArgs),
+    /// Run the chosen roles of an installation.
+    Server(server::ServerArgs),
+    /// Deploy workflow documents.
+    Apply(apply::ApplyArgs),
+    /// Test a draft without deploying it.
+    Test(test_run::TestArgs),
+    /// See, follow, replay and cancel runs.
+    Runs(runs::RunsArgs),
+    /// See and undeploy workflows.
+    Workflows(workflows::WorkflowsArgs),
+    /// See and change connected users.
+    Users(users::UsersArgs),
+    /// Measure this build on this machine.
+    Bench(bench::BenchArgs),
+    /// A sandboxed process for function steps; started by workers only.
+    #[command(name = FUNCTION_RUNNER, hide = true)]
+    FunctionRunner,
+}
+
+/// Runs the command that the arguments name.
+///
+/// # Errors
+/// Whatever the command could not do, for people.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let global = cli.global;
+    match cli.command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Server(args) => server::run(args).await,
+        Command::Apply(args) => apply::run(args, &global).await,
+        Command::Test(args) => test_run::run(args, &global).await,
+        Command::Runs(args) => runs::run(args, &global).await,
+        Command::Workflows(args) => workflows::run(args, &global).await,
+        Command::Users(args) => users::run(args, &global).await,
+        Command::Bench(args) => bench::run(args, &global).await,
+        Command::FunctionRunner => Ok(tenon_script::runner_main()),
+    }
+}
+
+/// How workers start a function process: this very program.
+fn function_runner() -> anyhow::Result<RunnerCommand> {
+    let program = std::env::current_exe().context("this program's own path cannot be found")?;
+    Ok(RunnerCommand { program, args: vec![FUNCTION_RUNNER.into()] })
+}
+
+/// Logs to standard error; `RUST_LOG` wins over the setting.
+fn init_logging(log: &Log) {
+    let filter = EnvFilter::try_from_default_env()
+        .or_else(|_| EnvFilter::try_new(&log.filter))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match log.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    // A second call in the same process (the demo) keeps the first.
+    drop(started);
+}

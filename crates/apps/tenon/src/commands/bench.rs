@@ -1,0 +1,135 @@
+//! `tenon bench`: measures this build on this machine, each figure beside a calibration.
+//!
+//! The product runs in processes of its own, started as a user would start it, with fsync on; the
+//! load, the echo service and the calibrations run in this process. CPU and memory are read from
+//! `/proc` for the product's whole process tree, PostgreSQL and function runners included.
+
+mod calibration;
+mod figures;
+mod load;
+mod proc;
+mod product;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use serde::Serialize;
+
+use figures::Bench;
+
+use super::global::Global;
+
+/// Measure this build on this machine.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  tenon bench                    everything, about two minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: accept, run3, step, waiting, idle, start.")]
+pub struct BenchArgs {
+    /// Groups or figures to measure, such as `run3` or `idle.rss`; everything when left out.
+    names: Vec<String>,
+    /// Seconds that each rate is measured for.
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+}
+
+/// One measured figure.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figure {
+    /// Its name.
+    pub name: &'static str,
+    /// What was measured.
+    pub value: f64,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it is compared with, measured in the same run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// Value over calibration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<f64>,
+}
+
+/// A figure of the machine, not of the product.
+#[derive(Debug, Clone, Serialize)]
+pub struct Calibration {
+    /// Its name.
+    pub name: &'static str,
+    /// What was measured.
+    pub value: f64,
+    /// Its unit.
+    pub unit: &'static str,
+}
+
+impl Figure {
+    /// A figure without a calibration: bytes, CPU, seconds.
+    fn plain(name: &'static str, value: f64, unit: &'static str) -> Self {
+        Self { name, value, unit, calibration: None, ratio: None }
+    }
+
+    /// A figure beside a calibration of the same run.
+    fn against(
+        name: &'static str,
+        value: f64,
+        unit: &'static str,
+        calibration: Calibration,
+    ) -> Self {
+        let ratio = Some(value / calibration.value);
+        Self { name, value, unit, calibration: Some(calibration), ratio }
+    }
+}
+
+/// The groups, in the order they run.
+const GROUPS: [&str; 6] = ["start", "idle", "accept", "run3", "step", "waiting"];
+
+/// Runs the command.
+///
+/// # Errors
+/// When the product cannot be started or answers wrongly: then no figure counts.
+pub async fn run(args: BenchArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    for name in &args.names {
+        let group = name.split('.').next().unwrap_or_default();
+        if !GROUPS.contains(&group) {
+            bail!("there is no benchmark `{name}`; the groups are {}", GROUPS.join(", "));
+        }
+    }
+    let bench = Bench { seconds: args.seconds.clamp(1, 600) };
+    for group in GROUPS {
+        let is_asked = args.names.is_empty()
+            || args.names.iter().any(|name| name.split('.').next() == Some(group));
+        if !is_asked {
+            continue;
+        }
+        eprintln!("measuring {group} ...");
+        let figures = match group {
+            "start" => bench.start().await?,
+            "idle" => bench.idle().await?,
+            "accept" => bench.accept().await?,
+            "run3" => bench.run3().await?,
+            "step" => bench.step().await?,
+            _ => bench.waiting().await?,
+        };
+        for figure in figures {
+            let is_named = args.names.is_empty()
+                || args.names.iter().any(|name| name == group || name == figure.name);
+            if is_named {
+                print(&figure, global.json)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(figure: &Figure, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        println!("{}", serde_json::to_string(figure)?);
+        return Ok(());
+    }
+    let against = match (&figure.calibration, figure.ratio) {
+        (Some(calibration), Some(ratio)) => format!(
+            "  {ratio:.3} of {} {:.1} {}",
+            calibration.name, calibration.value, calibration.unit
+        ),
+        _ => String::new(),
+    };
+    println!("{:<14} {:>12.3} {:<8}{against}", figure.name, figure.value, figure.unit);
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! The settings of an installation: their defaults, where they come from and what they may be.
+//!
+//! A setting is the default, unless the configuration file says otherwise, unless the
+//! environment does. This is the only place that reads the environment for settings; it starts
+//! nothing and opens no connection. `config/default.toml` documents every setting.
+
+mod connection_url;
+mod error;
+mod execution;
+mod load;
+mod parts;
+mod rules;
+mod sections;
+
+pub use connection_url::ConnectionUrl;
+pub use error::{ConfigError, SettingProblem};
+pub use execution::Execution;
+pub use load::{Sources, load};
+pub use sections::{
+    Api, Blobs, Egress, EmbeddedServer, Functions, Http, Log, LogFormat, Postgres, Redis,
+    Retention, Server,
+};
+
+use serde::{Deserialize, Serialize};
+use tenon_domain::limits::DocumentLimits;
+
+/// The documented defaults, as a configuration file.
+pub const DEFAULT_TOML: &str = include_str!("../config/default.toml");
+
+/// All settings.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Addresses, folders, how to stop.
+    pub server: Server,
+    /// The databases.
+    pub postgres: Postgres,
+    /// The queue and coordination service.
+    pub redis: Redis,
+    /// Large values.
+    pub blobs: Blobs,
+    /// Incoming requests.
+    pub http: Http,
+    /// The management API.
+    pub api: Api,
+    /// Outgoing calls.
+    pub egress: Egress,
+    /// Accepting, running and recording work.
+    pub execution: Execution,
+    /// JavaScript steps.
+    pub functions: Functions,
+    /// What a workflow document may contain.
+    pub documents: DocumentLimits,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Diagnostics.
+    pub log: Log,
+}
+
+#[cfg(test)]
+mod tests;

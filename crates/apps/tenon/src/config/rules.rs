@@ -1,0 +1,114 @@
+//! What settings may not be together, or at all. Types and names are checked before.
+
+use figment::value::Value;
+
+use super::Settings;
+
+/// A broken rule: the setting, and what is wrong.
+pub(super) type Broken = (&'static str, String);
+
+/// Settings for which zero has a meaning of its own.
+const ZERO_ALLOWED: [&str; 6] = [
+    "egress.lookup_ttl_ms",
+    "execution.record_linger_ms",
+    "execution.infrastructure_retries",
+    "execution.reassert_grace_ms",
+    "execution.sweep_min_age_ms",
+    "documents.retries_max",
+];
+/// Connections that PostgreSQL and a person with `psql` need beside the pools.
+const SPARE_CONNECTIONS: u32 = 8;
+
+/// Every rule that the settings break.
+pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
+    let mut found = Vec::new();
+    of_databases(settings, &mut found);
+    of_execution(settings, &mut found);
+    if let Some(url) = &settings.redis.url
+        && !matches!(url.scheme(), "redis" | "rediss")
+    {
+        found.push(("redis.url", "must begin with redis:// or rediss://".to_owned()));
+    }
+    if settings.functions.processes_max.is_some_and(|processes| processes < 2) {
+        found.push(("functions.processes_max", "must be at least 2".to_owned()));
+    }
+    if !(1..=127).contains(&settings.http.json_depth_max) {
+        found.push(("http.json_depth_max", "must be 1 to 127".to_owned()));
+    }
+    if settings.http.header_bytes_max < 8_192 {
+        found.push(("http.header_bytes_max", "must be at least 8192".to_owned()));
+    }
+    let response_ms = u64::from(settings.documents.response_timeout_seconds_max) * 1_000;
+    if settings.http.request_timeout_ms <= response_ms {
+        let message = "must be longer than `documents.response_timeout_seconds_max`";
+        found.push(("http.request_timeout_ms", message.to_owned()));
+    }
+    found
+}
+
+fn of_databases(settings: &Settings, found: &mut Vec<Broken>) {
+    let postgres = &settings.postgres;
+    let urls = [
+        ("postgres.config_url", &postgres.config_url),
+        ("postgres.execution_url", &postgres.execution_url),
+    ];
+    for (name, url) in urls {
+        let is_other =
+            url.as_ref().is_some_and(|url| !matches!(url.scheme(), "postgres" | "postgresql"));
+        if is_other {
+            found.push((name, "must begin with postgres://".to_owned()));
+        }
+    }
+    match (&postgres.config_url, &postgres.execution_url) {
+        (Some(_), None) => {
+            let message = "is missing, although `postgres.config_url` is set";
+            found.push(("postgres.execution_url", message.to_owned()));
+        }
+        (None, None) => {
+            let pools = postgres.config_connections_max + postgres.execution_connections_max;
+            let needed = pools.saturating_add(SPARE_CONNECTIONS);
+            if postgres.embedded.connections_max < needed {
+                let message = format!("must be at least {needed}, for the pools of this process");
+                found.push(("postgres.embedded.connections_max", message));
+            }
+        }
+        // Only the role `api` opens the configuration database, so its URL may be missing.
+        (_, Some(_)) => {}
+    }
+}
+
+fn of_execution(settings: &Settings, found: &mut Vec<Broken>) {
+    let execution = &settings.execution;
+    if execution.lease_ttl_ms < execution.beat_interval_ms.saturating_mul(3) {
+        let message = "must be at least three times `execution.beat_interval_ms`, \
+                       or one late beat loses the lease";
+        found.push(("execution.lease_ttl_ms", message.to_owned()));
+    }
+    if execution.crashes_quarantine > execution.crashes_max {
+        let message = "must not be more than `execution.crashes_max`";
+        found.push(("execution.crashes_quarantine", message.to_owned()));
+    }
+    if execution.inline_bytes_max > settings.http.body_bytes_max {
+        let message = "must not be more than `http.body_bytes_max`";
+        found.push(("execution.inline_bytes_max", message.to_owned()));
+    }
+}
+
+/// The numbers that are zero and must not be, by their full names.
+pub(super) fn zeros(tree: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_zeros(tree, "", &mut found);
+    found.retain(|name| !ZERO_ALLOWED.contains(&name.as_str()));
+    found
+}
+
+fn collect_zeros(value: &Value, name: &str, found: &mut Vec<String>) {
+    if let Some(dict) = value.as_dict() {
+        for (key, value) in dict {
+            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+            collect_zeros(value, &name, found);
+        }
+    } else if value.to_u128() == Some(0) {
+        found.push(name.to_owned());
+    }
+}

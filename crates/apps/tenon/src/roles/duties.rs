@@ -1,0 +1,129 @@
+//! What the controller does, again and again: sweep, schedules, retention.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tenon_contract::plan::PlanSource;
+use tenon_domain::{Clock, RunId};
+use tenon_exec::leases::Leases;
+use tenon_exec::plans::Plans;
+use tenon_exec::ports::blobs::BlobStore;
+use tenon_exec::ports::queue::JobQueue;
+use tenon_exec::ports::store::JobStore;
+use tenon_exec::schedules::Schedules;
+use tenon_exec::settings::Settings;
+use tenon_exec::sweep::Sweep;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often partitions are made and dropped.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
+/// Segments deleted at once.
+const SEGMENTS_PAGE: usize = 1_000;
+
+/// What the duties work with.
+#[derive(Clone)]
+pub struct Duties {
+    /// The truth.
+    pub store: tenon_pg_execution::Store,
+    /// What is reconciled with it.
+    pub queue: Arc<dyn JobQueue>,
+    /// Large values, deleted when their runs are.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Which schedules there are.
+    pub plans: Arc<Plans>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits.
+    pub settings: Arc<Settings>,
+}
+
+/// Starts the duties.
+pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
+    let sweep = Sweep {
+        store: Arc::new(duties.store.clone()),
+        queue: duties.queue.clone(),
+        settings: duties.settings.clone(),
+    };
+    let token = stop.clone();
+    tasks.spawn(async move { sweep.run(token).await });
+    let plans: Arc<dyn PlanSource> = duties.plans.clone();
+    let schedules = Schedules {
+        plans,
+        store: Arc::new(duties.store.clone()),
+        queue: duties.queue.clone(),
+        clock: duties.clock.clone(),
+    };
+    let token = stop.clone();
+    tasks.spawn(async move { schedules.run(token).await });
+    let (duties, token) = (duties.clone(), stop.clone());
+    tasks.spawn(async move { duties.retain(token).await });
+}
+
+impl Duties {
+    async fn retain(&self, stop: CancellationToken) {
+        loop {
+            if let Err(error) = self.retain_once().await {
+                tracing::warn!(error = %error, "old history is dropped later");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RETENTION_INTERVAL) => {}
+            }
+        }
+    }
+
+    async fn retain_once(&self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let keep_days = self.settings.retention_days;
+        let dropped = self.store.maintain_partitions(now, keep_days).await?;
+        if !dropped.is_empty() {
+            tracing::info!(partitions = dropped.len(), "history older than {keep_days} days was dropped");
+        }
+        // A segment is written after its run was accepted, so what is older than every run that
+        // is kept, ended or open, belongs to none.
+        let mut cutoff = now
+            .checked_sub(SignedDuration::from_hours(24 * (i64::from(keep_days) + 1)))
+            .unwrap_or(Timestamp::UNIX_EPOCH)
+            .as_millisecond();
+        if let Some(oldest) = self.store.open_jobs(None, 1).await?.first() {
+            cutoff = cutoff.min(accepted_ms(oldest.run));
+        }
+        for segment in self.blobs.segments_before(cutoff, SEGMENTS_PAGE).await? {
+            self.blobs.delete(segment).await?;
+        }
+        Ok(())
+    }
+}
+
+/// When a run was accepted, from its id.
+fn accepted_ms(run: RunId) -> i64 {
+    let Some(made) = run.uuid().get_timestamp() else { return 0 };
+    let (seconds, nanos) = made.to_unix();
+    i64::try_from(seconds * 1_000 + u64::from(nanos) / 1_000_000).unwrap_or(0)
+}
+
+/// Abandons runs of this process that were cancelled.
+pub async fn hear_cancels(
+    leases: Arc<Leases>,
+    mut announcements: broadcast::Receiver<String>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            heard = announcements.recv() => match heard {
+                Ok(topic) => {
+                    let run = topic.strip_prefix("cancel:").and_then(|id| id.parse().ok());
+                    if let Some(run) = run {
+                        leases.abandon(run);
+                    }
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return,
+            },
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Whether this process may be sent work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tenon_api::{NotReady, Readiness};
+use tenon_exec::ports::queue::JobQueue;
+use tenon_exec::ports::store::JobStore;
+
+/// How long a dependency may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a process depends on.
+pub struct Dependencies {
+    /// The execution database.
+    pub store: tenon_pg_execution::Store,
+    /// The queues.
+    pub queue: Arc<dyn JobQueue>,
+}
+
+#[async_trait]
+impl Readiness for Dependencies {
+    async fn check(&self) -> Result<(), NotReady> {
+        let mut missing = Vec::new();
+        if !matches!(tokio::time::timeout(ANSWER_TIMEOUT, self.store.ping()).await, Ok(Ok(()))) {
+            missing.push("postgres");
+        }
+        let generation = tokio::time::timeout(ANSWER_TIMEOUT, self.queue.generation()).await;
+        if !matches!(generation, Ok(Ok(Some(_)))) {
+            missing.push("queue");
+        }
+        if missing.is_empty() { Ok(()) } else { Err(NotReady { missing }) }
+    }
+}

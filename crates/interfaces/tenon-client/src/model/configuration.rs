@@ -1,0 +1,111 @@
+//! Workflows and users.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenon_domain::{VersionId, WorkflowId};
+
+/// A workflow document as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Document {
+    /// What errors call it; the ending tells the language.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What an apply did with one document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedWorkflow {
+    /// The workflow; `None` in a dry run.
+    pub workflow_id: Option<WorkflowId>,
+    /// Its name.
+    pub name: String,
+    /// Its version; `None` in a dry run.
+    pub version_id: Option<VersionId>,
+    /// The number of the version.
+    pub version: u32,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// What an apply did, in the order of the documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyResult {
+    /// One entry a document.
+    pub applied: Vec<AppliedWorkflow>,
+    /// Whether nothing was deployed.
+    pub dry_run: bool,
+}
+
+/// A workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workflow {
+    /// Its id.
+    pub id: WorkflowId,
+    /// Unique in the project.
+    pub name: String,
+    /// Whether new runs start.
+    pub deployed: bool,
+    /// The version that new runs use.
+    pub version_id: Option<VersionId>,
+    /// Its number.
+    pub version: Option<u32>,
+    /// When it first came.
+    pub created_at: Timestamp,
+    /// When it was last deployed or undeployed.
+    pub updated_at: Timestamp,
+}
+
+/// A workflow with its document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowDetail {
+    /// As in the list.
+    #[serde(flatten)]
+    pub workflow: Workflow,
+    /// The document of the deployed version, else of the latest.
+    pub document: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WorkflowList {
+    pub(crate) workflows: Vec<Workflow>,
+}
+
+/// One immutable version of a workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowVersion {
+    /// Its id.
+    pub id: VersionId,
+    /// Counted from 1.
+    pub number: u32,
+    /// When it was applied.
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct VersionList {
+    pub(crate) versions: Vec<WorkflowVersion>,
+}
+
+/// A connected user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The builder's own id.
+    pub id: String,
+    /// Whether nothing runs for the user.
+    pub disabled: bool,
+    /// When the user first came.
+    pub created_at: Timestamp,
+    /// Since when nothing runs for the user.
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// A page of users, in order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserList {
+    /// The users.
+    pub users: Vec<User>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}

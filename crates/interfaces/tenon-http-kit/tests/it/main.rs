@@ -1,0 +1,6 @@
+//! The server, the layers and the extractors together, over real connections on loopback.
+
+mod bodies;
+mod connections;
+mod layers;
+mod wire;

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Makes sure that the tests find PostgreSQL and redis-server. The tests start and stop their own;
+# no service of the machine is started, used or changed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+has_postgres() {
+  [ -n "${TENON_POSTGRES_BIN:-}" ] || command -v initdb >/dev/null \
+    || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+has_redis() { command -v redis-server >/dev/null; }
+
+# Installs packages and keeps their services stopped: a package asks policy-rc.d before it starts
+# one, and 101 means no.
+install_quietly() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  missing=()
+  has_postgres || missing+=(postgresql)
+  has_redis || missing+=(redis-server)
+  if [ ${#missing[@]} -gt 0 ]; then
+    echo "installing for the tests: ${missing[*]}"
+    install_quietly "${missing[@]}"
+  fi
+fi
+
+scripts/ensure-postgres.sh
+
+if ! has_redis; then
+  cat >&2 <<'HELP'
+redis-server is not installed, and the tests of the Redis adapter need it.
+  Debian, Ubuntu:  sudo apt-get install redis-server
+  Fedora:          sudo dnf install redis
+  macOS:           brew install redis
+The tests start their own; the service may stay off.
+HELP
+  exit 1
+fi
