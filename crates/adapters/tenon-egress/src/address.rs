@@ -74,10 +74,7 @@ const V6_NAMED: &[(Ipv6Net, &str)] = &[
     (v6(0, 96), "an address that embeds IPv4"),
     (v6(0xffff_0000 << 32, 96), "an address that embeds IPv4"),
     (v6(0x0064_ff9b << 96, 96), "an address that embeds IPv4"),
-    (
-        v6(0x0064_ff9b_0001 << 80, 48),
-        "an address that embeds IPv4",
-    ),
+    (v6(0x0064_ff9b_0001 << 80, 48), "an address that embeds IPv4"),
     (v6(0x0100 << 112, 64), "a discard address"),
     (v6((0x0100 << 112) | (1 << 64), 64), "a dummy address"),
     (v6(0x5f00 << 112, 16), "a segment routing address"),
@@ -124,9 +121,7 @@ impl AddressPolicy {
         &self,
         addresses: impl IntoIterator<Item = IpAddr>,
     ) -> Result<(), ForbiddenAddress> {
-        addresses
-            .into_iter()
-            .try_for_each(|address| self.check(address))
+        addresses.into_iter().try_for_each(|address| self.check(address))
     }
 }
 
@@ -145,10 +140,7 @@ fn special_block(address: IpAddr) -> Option<&'static str> {
 }
 
 fn find<N>(blocks: &[(N, &'static str)], holds: impl Fn(&N) -> bool) -> Option<&'static str> {
-    blocks
-        .iter()
-        .find(|(net, _)| holds(net))
-        .map(|(_, kind)| *kind)
+    blocks.iter().find(|(net, _)| holds(net)).map(|(_, kind)| *kind)
 }
 
 /// The IPv4 address that a translator or tunnel would take out of this address: IPv4-compatible,
@@ -176,118 +168,38 @@ mod tests {
     use super::*;
 
     fn policy(allowed: &[&str], denied: &[&str]) -> AddressPolicy {
-        let parse = |nets: &[&str]| {
-            nets.iter()
-                .map(|net| net.parse().expect("a network"))
-                .collect()
-        };
+        let parse =
+            |nets: &[&str]| nets.iter().map(|net| net.parse().expect("a network")).collect();
         AddressPolicy::new(parse(allowed), parse(denied))
     }
 
     fn is_public(address: &str) -> bool {
-        AddressPolicy::default()
-            .check(address.parse().expect("an address"))
-            .is_ok()
+        AddressPolicy::default().check(address.parse().expect("an address")).is_ok()
     }
 
     /// first, last, the public neighbours below and above (none where the neighbour is special
     /// itself).
     const EDGES: &[(&str, &str, Option<&str>, Option<&str>)] = &[
         ("0.0.0.0", "0.255.255.255", None, Some("1.0.0.0")),
-        (
-            "10.0.0.0",
-            "10.255.255.255",
-            Some("9.255.255.255"),
-            Some("11.0.0.0"),
-        ),
-        (
-            "100.64.0.0",
-            "100.127.255.255",
-            Some("100.63.255.255"),
-            Some("100.128.0.0"),
-        ),
-        (
-            "127.0.0.0",
-            "127.255.255.255",
-            Some("126.255.255.255"),
-            Some("128.0.0.0"),
-        ),
-        (
-            "168.63.129.16",
-            "168.63.129.16",
-            Some("168.63.129.15"),
-            Some("168.63.129.17"),
-        ),
-        (
-            "169.254.0.0",
-            "169.254.255.255",
-            Some("169.253.255.255"),
-            Some("169.255.0.0"),
-        ),
-        (
-            "172.16.0.0",
-            "172.31.255.255",
-            Some("172.15.255.255"),
-            Some("172.32.0.0"),
-        ),
-        (
-            "192.0.0.0",
-            "192.0.0.255",
-            Some("191.255.255.255"),
-            Some("192.0.1.0"),
-        ),
-        (
-            "192.0.2.0",
-            "192.0.2.255",
-            Some("192.0.1.255"),
-            Some("192.0.3.0"),
-        ),
-        (
-            "192.88.99.0",
-            "192.88.99.255",
-            Some("192.88.98.255"),
-            Some("192.88.100.0"),
-        ),
-        (
-            "192.168.0.0",
-            "192.168.255.255",
-            Some("192.167.255.255"),
-            Some("192.169.0.0"),
-        ),
-        (
-            "198.18.0.0",
-            "198.19.255.255",
-            Some("198.17.255.255"),
-            Some("198.20.0.0"),
-        ),
-        (
-            "198.51.100.0",
-            "198.51.100.255",
-            Some("198.51.99.255"),
-            Some("198.51.101.0"),
-        ),
-        (
-            "203.0.113.0",
-            "203.0.113.255",
-            Some("203.0.112.255"),
-            Some("203.0.114.0"),
-        ),
-        (
-            "224.0.0.0",
-            "239.255.255.255",
-            Some("223.255.255.255"),
-            None,
-        ),
+        ("10.0.0.0", "10.255.255.255", Some("9.255.255.255"), Some("11.0.0.0")),
+        ("100.64.0.0", "100.127.255.255", Some("100.63.255.255"), Some("100.128.0.0")),
+        ("127.0.0.0", "127.255.255.255", Some("126.255.255.255"), Some("128.0.0.0")),
+        ("168.63.129.16", "168.63.129.16", Some("168.63.129.15"), Some("168.63.129.17")),
+        ("169.254.0.0", "169.254.255.255", Some("169.253.255.255"), Some("169.255.0.0")),
+        ("172.16.0.0", "172.31.255.255", Some("172.15.255.255"), Some("172.32.0.0")),
+        ("192.0.0.0", "192.0.0.255", Some("191.255.255.255"), Some("192.0.1.0")),
+        ("192.0.2.0", "192.0.2.255", Some("192.0.1.255"), Some("192.0.3.0")),
+        ("192.88.99.0", "192.88.99.255", Some("192.88.98.255"), Some("192.88.100.0")),
+        ("192.168.0.0", "192.168.255.255", Some("192.167.255.255"), Some("192.169.0.0")),
+        ("198.18.0.0", "198.19.255.255", Some("198.17.255.255"), Some("198.20.0.0")),
+        ("198.51.100.0", "198.51.100.255", Some("198.51.99.255"), Some("198.51.101.0")),
+        ("203.0.113.0", "203.0.113.255", Some("203.0.112.255"), Some("203.0.114.0")),
+        ("224.0.0.0", "239.255.255.255", Some("223.255.255.255"), None),
         ("240.0.0.0", "255.255.255.255", None, None),
         ("::", "::ffff:ffff", None, None),
         ("::ffff:0:0:0", "::ffff:0:ffff:ffff", None, None),
         ("64:ff9b::", "64:ff9b::ffff:ffff", None, None),
-        (
-            "64:ff9b:1::",
-            "64:ff9b:1:ffff:ffff:ffff:ffff:ffff",
-            None,
-            None,
-        ),
+        ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", None, None),
         ("100::", "100::ffff:ffff:ffff:ffff", None, None),
         ("100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff", None, None),
         (
@@ -314,44 +226,14 @@ mod tests {
             Some("3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
             Some("3fff:1000::"),
         ),
-        (
-            "5f00::",
-            "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-            None,
-            None,
-        ),
-        (
-            "fc00::",
-            "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-            None,
-            None,
-        ),
+        ("5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None, None),
+        ("fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None, None),
         ("fd00:ec2::254", "fd00:ec2::254", None, None),
-        (
-            "fe80::",
-            "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-            None,
-            None,
-        ),
-        (
-            "fec0::",
-            "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-            None,
-            None,
-        ),
-        (
-            "ff00::",
-            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-            None,
-            None,
-        ),
+        ("fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None, None),
+        ("fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None, None),
+        ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None, None),
         // Everything outside the global unicast range.
-        (
-            "::1:0:0:0:0",
-            "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-            None,
-            Some("2000::"),
-        ),
+        ("::1:0:0:0:0", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", None, Some("2000::")),
         (
             "4000::",
             "fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
@@ -373,12 +255,7 @@ mod tests {
 
     #[test]
     fn public_addresses_pass() {
-        for address in [
-            "8.8.8.8",
-            "1.1.1.1",
-            "2606:4700:4700::1111",
-            "2a00:1450:4001:830::200e",
-        ] {
+        for address in ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001:830::200e"] {
             assert!(is_public(address), "{address}");
         }
     }
@@ -386,27 +263,16 @@ mod tests {
     #[test]
     fn a_mapped_address_is_judged_as_ipv4() {
         assert!(is_public("::ffff:8.8.8.8"));
-        for address in [
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "::ffff:169.254.169.254",
-        ] {
+        for address in ["::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254"] {
             assert!(!is_public(address), "{address}");
         }
         let loopback = policy(&["127.0.0.0/8"], &[]);
-        assert!(
-            loopback
-                .check("::ffff:127.0.0.1".parse().expect("an address"))
-                .is_ok()
-        );
+        assert!(loopback.check("::ffff:127.0.0.1".parse().expect("an address")).is_ok());
     }
 
     #[test]
     fn a_translated_address_needs_both_of_its_parts_allowed() {
-        let nat64 = policy(
-            &["64:ff9b::/96", "2002::/16", "64:ff9b:1::/96", "::/96"],
-            &[],
-        );
+        let nat64 = policy(&["64:ff9b::/96", "2002::/16", "64:ff9b:1::/96", "::/96"], &[]);
         let check = |address: &str| nat64.check(address.parse().expect("an address"));
         assert!(check("64:ff9b::8.8.8.8").is_ok());
         assert!(check("2002:808:808::1").is_ok());
@@ -445,9 +311,7 @@ mod tests {
     #[test]
     fn one_refused_address_refuses_the_name() {
         let addresses = ["8.8.8.8", "10.0.0.1"].map(|text| text.parse().expect("an address"));
-        let refused = AddressPolicy::default()
-            .check_all(addresses)
-            .expect_err("refused");
+        let refused = AddressPolicy::default().check_all(addresses).expect_err("refused");
         assert_eq!(refused.to_string(), "10.0.0.1 is a private address");
     }
 }

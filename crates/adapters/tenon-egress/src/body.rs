@@ -82,11 +82,8 @@ async fn read_plain(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError
 }
 
 async fn read_gzip(mut body: Incoming, bounds: Bounds) -> Result<Bytes, BodyError> {
-    let mut decoder = MultiGzDecoder::new(BoundedSink {
-        plain: Vec::new(),
-        packed_bytes: 0,
-        bounds,
-    });
+    let mut decoder =
+        MultiGzDecoder::new(BoundedSink { plain: Vec::new(), packed_bytes: 0, bounds });
     let mut has_begun = false;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else {
@@ -104,10 +101,7 @@ async fn read_gzip(mut body: Incoming, bounds: Bounds) -> Result<Bytes, BodyErro
 }
 
 fn gzip_error(error: io::Error) -> BodyError {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<OverBound>())
-    {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<OverBound>()) {
         Some(over) => BodyError::TooLarge { limit: over.limit },
         None => BodyError::Gzip(error),
     }
@@ -129,9 +123,7 @@ struct OverBound {
 impl Write for BoundedSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let by_ratio = self.packed_bytes.saturating_mul(self.bounds.ratio_max);
-        let limit = by_ratio
-            .max(self.bounds.free_bytes)
-            .min(self.bounds.bytes_max);
+        let limit = by_ratio.max(self.bounds.free_bytes).min(self.bounds.bytes_max);
         if bytes.len() > limit.saturating_sub(self.plain.len()) {
             return Err(io::Error::other(OverBound { limit }));
         }

@@ -71,10 +71,8 @@ impl HttpEgress {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn with_lookup(settings: EgressSettings, lookup: impl Lookup) -> Result<Self, BuildError> {
-        let policy = AddressPolicy::new(
-            settings.allowed_networks.clone(),
-            settings.denied_networks.clone(),
-        );
+        let policy =
+            AddressPolicy::new(settings.allowed_networks.clone(), settings.denied_networks.clone());
         let lookup = CheckedLookup::new(Box::new(lookup), policy.clone(), &settings);
         Ok(Self {
             transport: transport::build(lookup, &settings)?,
@@ -104,16 +102,12 @@ impl HttpEgress {
             Some(Host::Domain(_)) => None,
         };
         if let Some(address) = literal {
-            self.policy
-                .check(address)
-                .map_err(|error| refuse(&error.to_string()))?;
+            self.policy.check(address).map_err(|error| refuse(&error.to_string()))?;
         }
         if url.port() == Some(0) {
             return Err(refuse("port 0 cannot be called"));
         }
-        url.as_str()
-            .parse()
-            .map_err(|_| refuse("the URL cannot be sent"))
+        url.as_str().parse().map_err(|_| refuse("the URL cannot be sent"))
     }
 
     async fn exchange(
@@ -127,11 +121,7 @@ impl HttpEgress {
         let body = body::read(body, &mut head.headers, bounds)
             .await
             .map_err(|error| failure::of_body(host, &error))?;
-        Ok(OutboundResponse {
-            status: head.status,
-            headers: head.headers,
-            body,
-        })
+        Ok(OutboundResponse { status: head.status, headers: head.headers, body })
     }
 
     /// Sends the request, once more when a kept connection was lost at the moment of its use
@@ -159,24 +149,15 @@ impl HttpEgress {
 
     /// The headers as they go out.
     fn headers(&self, host: &str, mut headers: HeaderMap) -> Result<HeaderMap, Error> {
-        if let Some(name) = TRANSPORT_HEADERS
-            .iter()
-            .find(|name| headers.contains_key(**name))
-        {
+        if let Some(name) = TRANSPORT_HEADERS.iter().find(|name| headers.contains_key(**name)) {
             return Err(Error::Refused {
                 host: host.to_owned(),
                 reason: format!("the header `{name}` cannot be set"),
             });
         }
-        headers
-            .entry(header::USER_AGENT)
-            .or_insert_with(|| self.user_agent.clone());
-        headers
-            .entry(header::ACCEPT)
-            .or_insert(HeaderValue::from_static("*/*"));
-        headers
-            .entry(header::ACCEPT_ENCODING)
-            .or_insert(HeaderValue::from_static("gzip"));
+        headers.entry(header::USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         Ok(headers)
     }
 }
@@ -197,22 +178,12 @@ fn was_kept_and_lost(error: &legacy::Error) -> bool {
 #[async_trait]
 impl Egress for HttpEgress {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, Error> {
-        let OutboundRequest {
-            method,
-            url,
-            headers,
-            body,
-            timeout,
-            response_bytes_max,
-        } = request;
+        let OutboundRequest { method, url, headers, body, timeout, response_bytes_max } = request;
         let uri = self.check_url(&url)?;
         let host = url.host_str().unwrap_or_default();
         if method == Method::CONNECT {
             let reason = "the method CONNECT cannot be used".to_owned();
-            return Err(Error::Refused {
-                host: host.to_owned(),
-                reason,
-            });
+            return Err(Error::Refused { host: host.to_owned(), reason });
         }
         let mut headers = self.headers(host, headers)?;
         if body.is_empty() && matches!(method, Method::POST | Method::PUT | Method::PATCH) {
@@ -230,10 +201,7 @@ impl Egress for HttpEgress {
         };
         match tokio::time::timeout(timeout, self.exchange(host, outgoing, bounds)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Error::Timeout {
-                host: host.to_owned(),
-                after_ms: millis(timeout),
-            }),
+            Err(_) => Err(Error::Timeout { host: host.to_owned(), after_ms: millis(timeout) }),
         }
     }
 }

@@ -15,43 +15,27 @@ pub(crate) fn of_exchange(host: &str, error: &legacy::Error, connect_timeout: Du
     let host = host.to_owned();
     if let Some(lookup) = find::<LookupError>(error) {
         return match lookup {
-            LookupError::Forbidden(address) => Error::Refused {
-                host,
-                reason: address.to_string(),
-            },
-            LookupError::Failed(cause) => Error::Unreachable {
-                host,
-                reason: format!("{lookup}: {cause}"),
-                was_sent: false,
-            },
-            LookupError::Empty => Error::Unreachable {
-                host,
-                reason: lookup.to_string(),
-                was_sent: false,
-            },
+            LookupError::Forbidden(address) => Error::Refused { host, reason: address.to_string() },
+            LookupError::Failed(cause) => {
+                Error::Unreachable { host, reason: format!("{lookup}: {cause}"), was_sent: false }
+            }
+            LookupError::Empty => {
+                Error::Unreachable { host, reason: lookup.to_string(), was_sent: false }
+            }
         };
     }
     let was_sent = !error.is_connect();
-    Error::Unreachable {
-        host,
-        reason: reason(error, was_sent, connect_timeout),
-        was_sent,
-    }
+    Error::Unreachable { host, reason: reason(error, was_sent, connect_timeout), was_sent }
 }
 
 /// The error of an answer whose body could not be read.
 pub(crate) fn of_body(host: &str, error: &BodyError) -> Error {
     let host = host.to_owned();
     match error {
-        BodyError::TooLarge { limit } => Error::TooLarge {
-            host,
-            limit: *limit,
-        },
-        BodyError::Broken(_) | BodyError::Gzip(_) => Error::Unreachable {
-            host,
-            reason: error.to_string(),
-            was_sent: true,
-        },
+        BodyError::TooLarge { limit } => Error::TooLarge { host, limit: *limit },
+        BodyError::Broken(_) | BodyError::Gzip(_) => {
+            Error::Unreachable { host, reason: error.to_string(), was_sent: true }
+        }
     }
 }
 
@@ -61,10 +45,7 @@ pub(crate) fn is_lost(error: &legacy::Error) -> bool {
         .is_some_and(|http| http.is_incomplete_message() || http.is_closed());
     is_closed
         || find::<io::Error>(error).is_some_and(|io| {
-            matches!(
-                io.kind(),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-            )
+            matches!(io.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
         })
 }
 
@@ -100,9 +81,7 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        let inner = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = match inner {
             Some(inner) => Some(inner),
             None => error.source(),

@@ -91,20 +91,12 @@ impl Shared {
         if let Some(addresses) = self.recall(name) {
             return Ok(addresses);
         }
-        let _permit = self
-            .permits
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
+        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
         // Whoever held the permit before may have asked for the same name.
         if let Some(addresses) = self.recall(name) {
             return Ok(addresses);
         }
-        let found = self
-            .lookup
-            .lookup(name.to_owned())
-            .await
-            .map_err(LookupError::Failed)?;
+        let found = self.lookup.lookup(name.to_owned()).await.map_err(LookupError::Failed)?;
         if found.is_empty() {
             return Err(LookupError::Empty);
         }
@@ -130,10 +122,7 @@ impl Shared {
             remembered.retain(|_, entry| entry.until > now);
         }
         if remembered.len() < self.names_max {
-            let entry = Remembered {
-                until: now + self.ttl,
-                addresses: addresses.clone(),
-            };
+            let entry = Remembered { until: now + self.ttl, addresses: addresses.clone() };
             remembered.insert(name.to_owned(), entry);
         }
     }
@@ -152,10 +141,8 @@ impl Service<Name> for CheckedLookup {
         let shared = self.0.clone();
         Box::pin(async move {
             let addresses = shared.resolve(name.as_str()).await?;
-            let sockets: Vec<_> = addresses
-                .iter()
-                .map(|address| SocketAddr::new(*address, 0))
-                .collect();
+            let sockets: Vec<_> =
+                addresses.iter().map(|address| SocketAddr::new(*address, 0)).collect();
             Ok(sockets.into_iter())
         })
     }

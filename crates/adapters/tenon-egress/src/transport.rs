@@ -54,11 +54,7 @@ pub(crate) fn build(
 
 fn tls_config(settings: &EgressSettings) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let extra = settings
-        .extra_authorities
-        .iter()
-        .cloned()
-        .map(CertificateDer::from);
+    let extra = settings.extra_authorities.iter().cloned().map(CertificateDer::from);
     let verifier = Verifier::new_with_extra_roots(extra, provider.clone())?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

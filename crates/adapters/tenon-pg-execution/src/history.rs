@@ -129,15 +129,15 @@ async fn list(
                   user_id, trigger AS "trigger!", status AS "status!", error,
                   accepted_at AS "accepted_at!: PgTime", started_at AS "started_at: PgTime",
                   finished_at AS "finished_at: PgTime", due_at AS "due_at: PgTime", replay_of,
-                  crashes AS "crashes!", attempts AS "attempts!"
-           FROM (
+                  crashes AS "crashes!",
+                  (SELECT count(*) FROM step_result s WHERE s.run_id = page.run_id) AS "attempts!"
+           FROM (SELECT * FROM (
                (SELECT job.run_id, workflow_id, version_id, user_id, trigger,
                        (CASE WHEN due_at > now() THEN 2
                              WHEN EXISTS (SELECT 1 FROM step_result s WHERE s.run_id = job.run_id)
                              THEN 1 ELSE 0 END)::smallint AS status,
                        NULL::bytea AS error, accepted_at, NULL::timestamptz AS started_at,
-                       NULL::timestamptz AS finished_at, due_at, replay_of, crashes,
-                       0::bigint AS attempts
+                       NULL::timestamptz AS finished_at, due_at, replay_of, crashes
                 FROM job
                 WHERE project_id = $1 AND job.run_id < $2 AND job.run_id >= $3
                   AND ($4::uuid IS NULL OR workflow_id = $4)
@@ -149,8 +149,7 @@ async fn list(
                 ORDER BY job.run_id DESC LIMIT $7)
                UNION ALL
                (SELECT run_id, workflow_id, version_id, user_id, trigger, status, error,
-                       accepted_at, started_at, finished_at, NULL::timestamptz, replay_of, crashes,
-                       0::bigint
+                       accepted_at, started_at, finished_at, NULL::timestamptz, replay_of, crashes
                 FROM run
                 WHERE project_id = $1 AND run_id < $2 AND run_id >= $3
                   AND ($4::uuid IS NULL OR workflow_id = $4)
@@ -158,7 +157,8 @@ async fn list(
                   AND ($6::smallint IS NULL OR status = $6)
                 ORDER BY run_id DESC LIMIT $7)
            ) AS runs
-           ORDER BY run_id DESC LIMIT $7"#,
+           ORDER BY run_id DESC LIMIT $7) AS page
+           ORDER BY run_id DESC"#,
         project.uuid(),
         bounds.below,
         bounds.from,

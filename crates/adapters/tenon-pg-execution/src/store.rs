@@ -35,7 +35,11 @@ impl Store {
     pub fn connect(url: &str, connections_max: u32) -> Result<Self, sqlx::Error> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("tenon-execution")
-            .options([("tenon.scope", "system"), ("statement_timeout", "30000")]);
+            .options([
+                ("tenon.scope", "system"),
+                ("statement_timeout", "30000"),
+                ("client_min_messages", "warning"),
+            ]);
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -24,9 +24,16 @@ pub struct Setup {
 pub enum Request {
     Setup(Setup),
     /// Run the code known as `code_id`; `code` is there the first time.
-    Run { code_id: u32, timeout_ms: u32, code: Option<String>, parameters: Vec<u8> },
+    Run {
+        code_id: u32,
+        timeout_ms: u32,
+        code: Option<String>,
+        parameters: Vec<u8>,
+    },
     /// Parse only.
-    Check { code: String },
+    Check {
+        code: String,
+    },
     /// Forget all code.
     Forget,
     /// Try what must be impossible, and say what was refused.
@@ -179,12 +186,7 @@ impl Setup {
 }
 
 /// The frame of a run, without copying what it is made of first.
-pub fn encode_run(
-    code_id: u32,
-    timeout_ms: u32,
-    code: Option<&str>,
-    parameters: &[u8],
-) -> Vec<u8> {
+pub fn encode_run(code_id: u32, timeout_ms: u32, code: Option<&str>, parameters: &[u8]) -> Vec<u8> {
     let capacity = 17 + code.map_or(0, str::len) + parameters.len();
     Writer::new(RUN, capacity)
         .number(code_id)
@@ -203,7 +205,9 @@ impl Request {
             Self::Run { code_id, timeout_ms, code, parameters } => {
                 encode_run(*code_id, *timeout_ms, code.as_deref(), parameters)
             }
-            Self::Check { code } => Writer::new(CHECK, code.len() + 4).bytes(code.as_bytes()).finish(),
+            Self::Check { code } => {
+                Writer::new(CHECK, code.len() + 4).bytes(code.as_bytes()).finish()
+            }
             Self::Forget => Writer::new(FORGET, 0).finish(),
             Self::Probe => Writer::new(PROBE, 0).finish(),
         }
@@ -247,9 +251,9 @@ impl Response {
                         .byte(kind_number(failure.kind))
                         .bytes(failure.message.as_bytes()),
                 };
-                let mut writer = writer.number(*console_dropped).number(
-                    u32::try_from(console.len()).expect("console lines have a limit"),
-                );
+                let mut writer = writer
+                    .number(*console_dropped)
+                    .number(u32::try_from(console.len()).expect("console lines have a limit"));
                 for line in console {
                     let level = LEVELS.iter().position(|level| *level == line.level).unwrap_or(0);
                     writer = writer

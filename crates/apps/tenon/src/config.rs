@@ -12,17 +12,17 @@ mod parts;
 mod rules;
 mod sections;
 
-pub use connection_url::ConnectionUrl;
-pub use error::{ConfigError, SettingProblem};
-pub use execution::Execution;
-pub use load::{Sources, load};
-pub use sections::{
-    Api, Blobs, Egress, EmbeddedServer, Functions, Http, Log, LogFormat, Postgres, Redis,
-    Retention, Server,
-};
-
 use serde::{Deserialize, Serialize};
 use tenon_domain::limits::DocumentLimits;
+
+pub use connection_url::ConnectionUrl;
+pub use error::ConfigError;
+pub use load::{Sources, load};
+pub use sections::{Log, LogFormat};
+
+use error::SettingProblem;
+use execution::Execution;
+use sections::{Api, Blobs, Egress, Functions, Http, Postgres, Redis, Retention, Server};
 
 /// The documented defaults, as a configuration file.
 pub const DEFAULT_TOML: &str = include_str!("../config/default.toml");

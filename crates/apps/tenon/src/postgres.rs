@@ -109,7 +109,9 @@ pub enum PostgresError {
         holder: String,
     },
     /// No account that PostgreSQL may run as.
-    #[error("PostgreSQL does not run as root, and neither `postgres` nor `nobody` is an account here")]
+    #[error(
+        "PostgreSQL does not run as root, and neither `postgres` nor `nobody` is an account here"
+    )]
     NoAccount,
     /// Something in the file system is in the way.
     #[error("failed to {action} {path}")]
@@ -169,7 +171,6 @@ impl PostgresError {
 pub struct EmbeddedPostgres {
     supervisor: Supervisor,
     socket_dir: PathBuf,
-    directory: PathBuf,
     stop_timeout: Duration,
     // Released last: the directory is free once the server has stopped.
     _lock: DirectoryLock,
@@ -180,8 +181,7 @@ impl EmbeddedPostgres {
     /// and the databases that are missing.
     ///
     /// As root, the server runs as `postgres` or `nobody`; when that account cannot reach
-    /// `directory`, the data go to `/var/lib/tenon/<hash>` ([`EmbeddedPostgres::directory`] and
-    /// the log say so).
+    /// `directory`, the data go to `/var/lib/tenon/data-<hash>`; the log says so.
     ///
     /// # Errors
     ///
@@ -235,31 +235,13 @@ impl EmbeddedPostgres {
             "the embedded PostgreSQL is ready"
         );
         let stop_timeout = settings.stop_timeout;
-        Ok(Self { supervisor, socket_dir, directory, stop_timeout, _lock: lock })
+        Ok(Self { supervisor, socket_dir, stop_timeout, _lock: lock })
     }
 
     /// The URL of a database for the role `tenon`, which owns it and is no superuser.
     #[must_use]
     pub fn url(&self, database: Database) -> String {
         databases::url(&self.socket_dir, database.name())
-    }
-
-    /// The directory that is really used; see [`EmbeddedPostgres::start`].
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
-    /// The directory of the unix socket, for `psql -h`.
-    #[must_use]
-    pub fn socket_dir(&self) -> &Path {
-        &self.socket_dir
-    }
-
-    /// The server's process; another one after it crashed and was started again.
-    #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        self.supervisor.pid()
     }
 
     /// Stops the server: a fast shutdown, after `stop_timeout` an immediate one. Close the pools

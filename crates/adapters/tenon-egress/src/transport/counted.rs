@@ -55,10 +55,7 @@ where
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = self.0.call(uri);
         Box::pin(async move {
-            Ok(Counted {
-                stream: connecting.await?,
-                has_answered: HasAnswered::default(),
-            })
+            Ok(Counted { stream: connecting.await?, has_answered: HasAnswered::default() })
         })
     }
 }

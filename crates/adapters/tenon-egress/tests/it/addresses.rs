@@ -27,14 +27,9 @@ struct Scripted {
 impl Scripted {
     fn new(answers: &[&[&str]]) -> Self {
         let parse = |list: &&[&str]| {
-            list.iter()
-                .map(|address| address.parse().expect("an address"))
-                .collect()
+            list.iter().map(|address| address.parse().expect("an address")).collect()
         };
-        Self {
-            answers: Arc::new(answers.iter().map(parse).collect()),
-            asked: Arc::default(),
-        }
+        Self { answers: Arc::new(answers.iter().map(parse).collect()), asked: Arc::default() }
     }
 }
 
@@ -117,13 +112,8 @@ async fn a_name_with_one_private_address_is_refused() {
     let lookup = Scripted::new(&[&["93.184.216.34", "10.0.0.1"]]);
     let egress =
         HttpEgress::with_lookup(EgressSettings::default(), lookup).expect("TLS can be set up");
-    let error = egress
-        .send(get("http://mixed.example/"))
-        .await
-        .expect_err("refused");
-    let Error::Refused { host, reason } = error else {
-        panic!("{error:?}")
-    };
+    let error = egress.send(get("http://mixed.example/")).await.expect_err("refused");
+    let Error::Refused { host, reason } = error else { panic!("{error:?}") };
     assert_eq!(
         (host.as_str(), reason.as_str()),
         ("mixed.example", "10.0.0.1 is a private address")
@@ -136,17 +126,10 @@ async fn a_name_that_is_rebound_is_called_at_the_checked_address_or_not_at_all()
         Server::always(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
     let url = format!("http://rebound.example:{}/", server.address.port());
     let lookup = Scripted::new(&[&["127.0.0.1"], &["10.0.0.1"]]);
-    let settings = EgressSettings {
-        lookup_ttl: Duration::ZERO,
-        ..settings()
-    };
+    let settings = EgressSettings { lookup_ttl: Duration::ZERO, ..settings() };
     let egress = HttpEgress::with_lookup(settings, lookup.clone()).expect("TLS can be set up");
     assert_eq!(egress.send(get(&url)).await.expect("allowed").status, 200);
-    assert_eq!(
-        lookup.asked.load(Ordering::SeqCst),
-        1,
-        "checked and used the same answer"
-    );
+    assert_eq!(lookup.asked.load(Ordering::SeqCst), 1, "checked and used the same answer");
     let error = egress.send(get(&url)).await.expect_err("refused");
     assert!(matches!(error, Error::Refused { .. }), "{error:?}");
     assert_eq!(server.count(), 1);
@@ -170,18 +153,6 @@ async fn checked_addresses_are_remembered_for_a_while() {
 async fn a_name_without_addresses_can_be_tried_again() {
     let lookup = Scripted::new(&[&[]]);
     let egress = HttpEgress::with_lookup(settings(), lookup).expect("TLS can be set up");
-    let error = egress
-        .send(get("http://gone.example/"))
-        .await
-        .expect_err("no address");
-    assert!(
-        matches!(
-            error,
-            Error::Unreachable {
-                was_sent: false,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    let error = egress.send(get("http://gone.example/")).await.expect_err("no address");
+    assert!(matches!(error, Error::Unreachable { was_sent: false, .. }), "{error:?}");
 }

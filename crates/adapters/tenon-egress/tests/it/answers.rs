@@ -33,10 +33,7 @@ async fn a_chunked_body_is_put_together() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
     )
     .await;
-    assert_eq!(
-        fetch(&server.url("/")).await.expect("answered").body,
-        "abcde"
-    );
+    assert_eq!(fetch(&server.url("/")).await.expect("answered").body, "abcde");
 }
 
 #[tokio::test]
@@ -52,10 +49,7 @@ async fn gzip_is_undone_and_its_headers_go() {
 async fn gzip_in_several_members_is_one_body() {
     let packed = [gzip(b"one "), gzip(b"two")].concat();
     let server = Server::always(gzip_answer(&packed)).await;
-    assert_eq!(
-        fetch(&server.url("/")).await.expect("answered").body,
-        "one two"
-    );
+    assert_eq!(fetch(&server.url("/")).await.expect("answered").body, "one two");
 }
 
 #[tokio::test]
@@ -80,10 +74,7 @@ async fn a_body_of_exactly_the_limit_passes_and_one_more_byte_does_not() {
         let outcome = egress().send(request).await;
         assert_eq!(outcome.is_ok(), is_ok, "{size}");
         if let Err(error) = outcome {
-            assert!(
-                matches!(error, Error::TooLarge { limit: 1_000, .. }),
-                "{error:?}"
-            );
+            assert!(matches!(error, Error::TooLarge { limit: 1_000, .. }), "{error:?}");
         }
     }
 }
@@ -92,24 +83,13 @@ async fn a_body_of_exactly_the_limit_passes_and_one_more_byte_does_not() {
 async fn an_endless_body_is_cut_off_at_the_limit() {
     let server = Server::start(|_, mut connection: Connection| async move {
         connection.request().await;
-        connection
-            .write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-            .await;
+        connection.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
         let chunk = [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat();
         while connection.write(&chunk).await {}
     })
     .await;
     let error = fetch(&server.url("/")).await.expect_err("too large");
-    assert!(
-        matches!(
-            error,
-            Error::TooLarge {
-                limit: 1_048_576,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::TooLarge { limit: 1_048_576, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -120,17 +100,14 @@ async fn a_gzip_bomb_is_cut_off_by_ratio() {
     let mut request = get(&server.url("/"));
     request.response_bytes_max = 100 << 20;
     let error = egress().send(request).await.expect_err("a bomb");
-    let Error::TooLarge { limit, .. } = error else {
-        panic!("{error:?}")
-    };
+    let Error::TooLarge { limit, .. } = error else { panic!("{error:?}") };
     assert!(limit < 3 << 20, "{limit}");
 }
 
 #[tokio::test]
 async fn a_gzip_body_is_held_to_the_limit_after_decompression() {
-    let noise: Vec<u8> = (0..40_000_u32)
-        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
-        .collect();
+    let noise: Vec<u8> =
+        (0..40_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let server = Server::always(gzip_answer(&gzip(&noise))).await;
     let mut request = get(&server.url("/"));
     request.response_bytes_max = noise.len() - 1;
@@ -145,10 +122,7 @@ async fn a_gzip_body_is_held_to_the_limit_after_decompression() {
 async fn small_bodies_may_be_packed_as_tightly_as_they_like() {
     let packed = gzip(&vec![b'a'; 900_000]);
     let server = Server::always(gzip_answer(&packed)).await;
-    assert_eq!(
-        fetch(&server.url("/")).await.expect("answered").body.len(),
-        900_000
-    );
+    assert_eq!(fetch(&server.url("/")).await.expect("answered").body.len(), 900_000);
 }
 
 #[tokio::test]
@@ -161,10 +135,7 @@ async fn broken_gzip_is_an_error_and_not_a_short_body() {
     for broken in [half, flipped, b"not gzip at all".to_vec()] {
         let server = Server::always(gzip_answer(&broken)).await;
         let error = fetch(&server.url("/")).await.expect_err("broken");
-        assert!(
-            matches!(error, Error::Unreachable { was_sent: true, .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, Error::Unreachable { was_sent: true, .. }), "{error:?}");
     }
 }
 
@@ -182,10 +153,7 @@ async fn an_answer_that_breaks_off_is_an_error_and_not_a_short_body() {
         })
         .await;
         let error = fetch(&server.url("/")).await.expect_err("cut off");
-        assert!(
-            matches!(error, Error::Unreachable { was_sent: true, .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, Error::Unreachable { was_sent: true, .. }), "{error:?}");
     }
 }
 
@@ -193,26 +161,19 @@ async fn an_answer_that_breaks_off_is_an_error_and_not_a_short_body() {
 async fn a_reset_in_the_body_is_an_error_after_sending() {
     let server = Server::start(|_, mut connection: Connection| async move {
         connection.request().await;
-        connection
-            .write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
-            .await;
+        connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").await;
         connection.reset();
     })
     .await;
     let error = fetch(&server.url("/")).await.expect_err("reset");
-    assert!(
-        matches!(error, Error::Unreachable { was_sent: true, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Unreachable { was_sent: true, .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_slow_drip_ends_at_the_time_limit() {
     let server = Server::start(|_, mut connection: Connection| async move {
         connection.request().await;
-        connection
-            .write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-            .await;
+        connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n").await;
         while connection.write(b"x").await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -222,10 +183,7 @@ async fn a_slow_drip_ends_at_the_time_limit() {
     request.timeout = Duration::from_millis(200);
     let started = Instant::now();
     let error = egress().send(request).await.expect_err("too slow");
-    assert!(
-        matches!(error, Error::Timeout { after_ms: 200, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Timeout { after_ms: 200, .. }), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
@@ -239,22 +197,14 @@ async fn a_server_that_never_answers_ends_at_the_time_limit() {
     let mut request = get(&server.url("/"));
     request.timeout = Duration::from_millis(100);
     let error = egress().send(request).await.expect_err("silent");
-    assert!(
-        matches!(error, Error::Timeout { after_ms: 100, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Timeout { after_ms: 100, .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn heads_that_are_too_large_or_no_http_are_refused() {
-    let long = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: {}\r\n\r\n",
-        "x".repeat(140 << 10)
-    );
-    let many = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n",
-        "X: y\r\n".repeat(300)
-    );
+    let long =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: {}\r\n\r\n", "x".repeat(140 << 10));
+    let many = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n", "X: y\r\n".repeat(300));
     for answer in [
         long.as_str(),
         many.as_str(),
@@ -272,15 +222,9 @@ async fn heads_that_are_too_large_or_no_http_are_refused() {
 async fn the_ratio_is_a_setting() {
     let packed = gzip(&vec![0; 4 << 20]);
     let server = Server::always(gzip_answer(&packed)).await;
-    let settings = EgressSettings {
-        decompression_ratio_max: 2_000,
-        ..settings()
-    };
+    let settings = EgressSettings { decompression_ratio_max: 2_000, ..settings() };
     let egress = HttpEgress::new(settings).expect("TLS can be set up");
     let mut request = get(&server.url("/"));
     request.response_bytes_max = 8 << 20;
-    assert_eq!(
-        egress.send(request).await.expect("allowed").body.len(),
-        4 << 20
-    );
+    assert_eq!(egress.send(request).await.expect("allowed").body.len(), 4 << 20);
 }

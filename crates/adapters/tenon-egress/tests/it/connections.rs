@@ -38,42 +38,21 @@ async fn a_refused_connection_was_not_sent_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     drop(listener);
-    let error = fetch(&format!("http://{address}/"))
-        .await
-        .expect_err("refused");
-    let Error::Unreachable {
-        reason, was_sent, ..
-    } = error
-    else {
-        panic!("{error:?}")
-    };
-    assert_eq!(
-        (reason.as_str(), was_sent),
-        ("the connection was refused", false)
-    );
+    let error = fetch(&format!("http://{address}/")).await.expect_err("refused");
+    let Error::Unreachable { reason, was_sent, .. } = error else { panic!("{error:?}") };
+    assert_eq!((reason.as_str(), was_sent), ("the connection was refused", false));
 }
 
 #[tokio::test]
 async fn plain_http_on_a_tls_port_was_not_sent_to() {
     let server = Server::start(|_, mut connection: Connection| async move {
-        connection
-            .write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-            .await;
+        connection.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await;
         connection.request().await;
     })
     .await;
     let url = server.url("/").replace("http://", "https://");
     let error = fetch(&url).await.expect_err("no TLS");
-    assert!(
-        matches!(
-            error,
-            Error::Unreachable {
-                was_sent: false,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Unreachable { was_sent: false, .. }), "{error:?}");
 }
 
 /// Answers the first request of the first connection; the second one on it breaks it.
@@ -101,10 +80,7 @@ async fn a_kept_connection_that_was_lost_is_replaced_when_twice_does_no_harm() {
     let server = breaks_on_second_use(requests.clone()).await;
     let egress = egress();
     egress.send(get(&server.url("/"))).await.expect("answered");
-    egress
-        .send(get(&server.url("/")))
-        .await
-        .expect("answered on a new connection");
+    egress.send(get(&server.url("/"))).await.expect("answered on a new connection");
     assert_eq!(requests.load(Ordering::SeqCst), 3);
 }
 
@@ -117,10 +93,7 @@ async fn a_post_on_a_lost_connection_is_left_to_the_caller() {
     post.method = Method::POST;
     egress.send(post.clone()).await.expect("answered");
     let error = egress.send(post).await.expect_err("lost");
-    assert!(
-        matches!(error, Error::Unreachable { was_sent: true, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Unreachable { was_sent: true, .. }), "{error:?}");
     assert_eq!(requests.load(Ordering::SeqCst), 2);
 }
 
@@ -131,12 +104,7 @@ async fn a_new_connection_that_is_lost_is_not_tried_again() {
     })
     .await;
     let error = fetch(&server.url("/")).await.expect_err("closed");
-    let Error::Unreachable {
-        reason, was_sent, ..
-    } = error
-    else {
-        panic!("{error:?}")
-    };
+    let Error::Unreachable { reason, was_sent, .. } = error else { panic!("{error:?}") };
     assert_eq!(reason, "the connection was closed before an answer came");
     assert!(was_sent);
     assert_eq!(server.count(), 1);

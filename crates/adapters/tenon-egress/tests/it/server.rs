@@ -44,11 +44,7 @@ impl Server {
                 tokio::spawn(serve(number, Connection { stream }));
             }
         });
-        Self {
-            address,
-            connections,
-            task,
-        }
+        Self { address, connections, task }
     }
 
     /// Reads each request and answers with the same bytes, keeping the connection.
@@ -116,11 +112,7 @@ impl Connection {
 
 /// A 200 with a body.
 pub fn ok(body: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
 /// Settings that let loopback be called.

@@ -89,10 +89,11 @@ fn show_error(error: &Object<'_>) -> Result<String> {
 }
 
 fn show_other(value: &Value<'_>) -> Result<String> {
-    if value.is_object() && !value.is_function() {
-        if let Some(text) = value.ctx().json_stringify(value.clone())? {
-            return text.to_string();
-        }
+    if value.is_object()
+        && !value.is_function()
+        && let Some(text) = value.ctx().json_stringify(value.clone())?
+    {
+        return text.to_string();
     }
     Ok(value.get::<rquickjs::Coerced<String>>()?.0)
 }

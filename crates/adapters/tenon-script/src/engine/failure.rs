@@ -95,10 +95,11 @@ fn describe_error(error: &Object<'_>) -> rquickjs::Result<String> {
 }
 
 fn describe_other(thrown: &Value<'_>) -> rquickjs::Result<String> {
-    if thrown.is_object() && !thrown.is_function() {
-        if let Some(json) = thrown.ctx().json_stringify(thrown.clone())? {
-            return json.to_string();
-        }
+    if thrown.is_object()
+        && !thrown.is_function()
+        && let Some(json) = thrown.ctx().json_stringify(thrown.clone())?
+    {
+        return json.to_string();
     }
     Ok(thrown.get::<Coerced<String>>()?.0)
 }

@@ -297,7 +297,7 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let random = (state >> 33) as usize;
             let mark = (round % 251) as u8;
-            if live.len() > 200 || (random % 3 == 0 && !live.is_empty()) {
+            if live.len() > 200 || (random.is_multiple_of(3) && !live.is_empty()) {
                 let (block, size, mark) = live.swap_remove(random % live.len());
                 // SAFETY: the block is live and has `size` bytes.
                 unsafe {
@@ -306,10 +306,10 @@ mod tests {
                 }
                 continue;
             }
-            let size = if random % 17 == 0 { random % 9_000 } else { random % 300 };
+            let size = if random.is_multiple_of(17) { random % 9_000 } else { random % 300 };
             let grown = size + random % 2_000;
             let block = heap.alloc(size);
-            assert!(!block.is_null() && block as usize % ALIGN == 0);
+            assert!(!block.is_null() && (block as usize).is_multiple_of(ALIGN));
             // SAFETY: as many bytes as were asked for are written and kept.
             unsafe {
                 block.write_bytes(mark, size);

@@ -23,7 +23,14 @@ pub fn to_json<'js>(
     state: &CallState,
 ) -> Result<Vec<u8>, Stop> {
     let builtins = Builtins::of(value.ctx())?;
-    let mut walk = Walk { out: Vec::with_capacity(256), path: Vec::new(), bytes_max, state, builtins, seen: 0 };
+    let mut walk = Walk {
+        out: Vec::with_capacity(256),
+        path: Vec::new(),
+        bytes_max,
+        state,
+        builtins,
+        seen: 0,
+    };
     let written = walk.member(value, "")?;
     if !written {
         walk.out.extend_from_slice(b"null");
@@ -117,7 +124,9 @@ impl<'js> Walk<'_, 'js> {
         /// Up to it every whole number is exact.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if !float.is_finite() {
-            return Err(self.refuse(&format!("is {}", if float.is_nan() { "NaN" } else { "Infinity" })));
+            return Err(
+                self.refuse(&format!("is {}", if float.is_nan() { "NaN" } else { "Infinity" }))
+            );
         }
         if float.fract() == 0.0 && float.abs() <= EXACT {
             self.out.extend_from_slice((float as i64).to_string().as_bytes());
@@ -194,8 +203,7 @@ impl<'js> Walk<'_, 'js> {
         to_json: &Function<'js>,
         key: &str,
     ) -> Result<bool, Stop> {
-        let value: Value<'js> =
-            to_json.call((This(object.clone()), key))?;
+        let value: Value<'js> = to_json.call((This(object.clone()), key))?;
         if value.as_object().is_some_and(|other| !other.is_array() && other == object) {
             return Err(self.refuse("has a toJSON that returns itself"));
         }

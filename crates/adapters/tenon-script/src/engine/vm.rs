@@ -203,7 +203,8 @@ impl Vm {
         let Some(timers) = self.internals(ctx)?.get::<_, Option<Object<'_>>>("timers")? else {
             return Ok(false);
         };
-        let Some(wait_ms) = timers.get::<_, Function<'_>>("wait")?.call::<_, Option<f64>>(())? else {
+        let Some(wait_ms) = timers.get::<_, Function<'_>>("wait")?.call::<_, Option<f64>>(())?
+        else {
             return Ok(false);
         };
         let wait = Duration::from_secs_f64((wait_ms / 1_000.0).clamp(0.0, 86_400.0));

@@ -66,10 +66,8 @@ impl Process {
     pub async fn start(warden: &Warden, settings: &Settings) -> Result<Self, StartError> {
         let started = warden.start().await.map_err(StartError::Spawn)?;
         let id = started.child.id();
-        let console_room = settings
-            .console_lines_max
-            .saturating_mul(5)
-            .saturating_add(settings.console_bytes_max);
+        let console_room =
+            settings.console_lines_max.saturating_mul(5).saturating_add(settings.console_bytes_max);
         let socket = UnixStream::from_std(started.socket).map_err(StartError::Spawn)?;
         let mut process = Self {
             child: Some(started.child),

@@ -38,7 +38,13 @@ const ATTEMPTS: &[Attempt] = &[
         libc::syscall(libc::SYS_openat, libc::AT_FDCWD, c"/".as_ptr(), libc::O_DIRECTORY)
     }),
     ("read a link", || unsafe {
-        libc::syscall(libc::SYS_readlinkat, libc::AT_FDCWD, c"/proc/self/exe".as_ptr(), null::<u8>(), 0)
+        libc::syscall(
+            libc::SYS_readlinkat,
+            libc::AT_FDCWD,
+            c"/proc/self/exe".as_ptr(),
+            null::<u8>(),
+            0,
+        )
     }),
     ("internet socket", || unsafe {
         libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_STREAM, 0)
@@ -53,12 +59,8 @@ const ATTEMPTS: &[Attempt] = &[
         libc::syscall(libc::SYS_execve, c"/bin/true".as_ptr(), null::<u8>(), null::<u8>())
     }),
     ("trace", || unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_TRACEME, 0, 0, 0) }),
-    ("signal another process", || unsafe {
-        libc::syscall(libc::SYS_kill, 1, 0)
-    }),
-    ("signal a thread of another process", || unsafe {
-        libc::syscall(libc::SYS_tgkill, 1, 1, 0)
-    }),
+    ("signal another process", || unsafe { libc::syscall(libc::SYS_kill, 1, 0) }),
+    ("signal a thread of another process", || unsafe { libc::syscall(libc::SYS_tgkill, 1, 1, 0) }),
     ("read another process's memory", || unsafe {
         libc::syscall(libc::SYS_process_vm_readv, 1, null::<u8>(), 0, null::<u8>(), 0, 0)
     }),
@@ -77,7 +79,9 @@ const ATTEMPTS: &[Attempt] = &[
     ("new namespace", || unsafe { libc::syscall(libc::SYS_unshare, libc::CLONE_NEWUSER) }),
     ("kernel programs", || unsafe { libc::syscall(libc::SYS_bpf, 0, null::<u8>(), 0) }),
     ("io_uring", || unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, null::<u8>()) }),
-    ("control the terminal", || unsafe { libc::syscall(libc::SYS_ioctl, 0, 0x5412, c"x".as_ptr()) }),
+    ("control the terminal", || unsafe {
+        libc::syscall(libc::SYS_ioctl, 0, 0x5412, c"x".as_ptr())
+    }),
     ("shared memory", || unsafe { libc::syscall(libc::SYS_shmget, 0, 4_096, 0o1600) }),
     ("memory file", || unsafe { libc::syscall(libc::SYS_memfd_create, c"x".as_ptr(), 0) }),
 ];

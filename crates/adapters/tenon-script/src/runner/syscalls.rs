@@ -49,11 +49,11 @@ pub fn install() -> Result<(), String> {
 
 fn build() -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        ALLOWED.iter().map(|call| (i64::from(*call), Vec::new())).collect();
+        ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-        rules.insert(i64::from(call), vec![never_executable()?]);
+        rules.insert(call, vec![never_executable()?]);
     }
-    rules.insert(i64::from(libc::SYS_tgkill), vec![own_process()?]);
+    rules.insert(libc::SYS_tgkill, vec![own_process()?]);
     let arch = std::env::consts::ARCH.try_into()?;
     let refuse = SeccompAction::Errno(libc::EPERM as u32);
     SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?.try_into()

@@ -58,8 +58,10 @@ async fn what_json_cannot_hold_is_refused_with_its_path() {
         ("({ n: 10n })", "result.n is a BigInt"),
         ("({ m: new Map() })", "result.m is a Map"),
         ("[new Set([1])]", "result[0] is a Set"),
-        ("({ p: Promise.resolve(1) })", "result.p is a Promise; await it"
-            .split(';').next().expect("split has a first part")),
+        (
+            "({ p: Promise.resolve(1) })",
+            "result.p is a Promise; await it".split(';').next().expect("split has a first part"),
+        ),
         ("(() => { const a = {}; a.a = a; return a })()", "contains itself"),
         ("(() => { let a = 1; for (let i = 0; i < 200; i++) a = [a]; return a })()", "deeper than"),
     ] {

@@ -22,7 +22,10 @@ async fn all(cases: &[(&str, Value)]) {
 #[tokio::test]
 async fn text() {
     all(&[
-        ("text.words('fooBar XMLHttp-request 2nd')", json!(["foo", "Bar", "XML", "Http", "request", "2nd"])),
+        (
+            "text.words('fooBar XMLHttp-request 2nd')",
+            json!(["foo", "Bar", "XML", "Http", "request", "2nd"]),
+        ),
         ("text.camelCase('Hello big-world')", json!("helloBigWorld")),
         ("text.pascalCase('hello big_world')", json!("HelloBigWorld")),
         ("text.kebabCase('helloBigWorld')", json!("hello-big-world")),
@@ -88,22 +91,37 @@ async fn date() {
     all(&[
         ("date.parse('2024-03-10')", json!("2024-03-10T00:00:00.000Z")),
         ("date.parse('2024-03-10T12:30:00+02:00')", json!("2024-03-10T10:30:00.000Z")),
-        ("date.parse('2024-03-10T12:30:00', undefined, 'America/New_York')", json!("2024-03-10T16:30:00.000Z")),
-        ("date.parse('10/03/2024 08:05', '%d/%m/%Y %H:%M', 'Europe/Berlin')", json!("2024-03-10T07:05:00.000Z")),
-        ("date.format('2024-03-10T23:30:00Z', '%A %d %B %Y %H:%M', 'Europe/Berlin')", json!("Monday 11 March 2024 00:30")),
+        (
+            "date.parse('2024-03-10T12:30:00', undefined, 'America/New_York')",
+            json!("2024-03-10T16:30:00.000Z"),
+        ),
+        (
+            "date.parse('10/03/2024 08:05', '%d/%m/%Y %H:%M', 'Europe/Berlin')",
+            json!("2024-03-10T07:05:00.000Z"),
+        ),
+        (
+            "date.format('2024-03-10T23:30:00Z', '%A %d %B %Y %H:%M', 'Europe/Berlin')",
+            json!("Monday 11 March 2024 00:30"),
+        ),
         ("date.format(0, '%F')", json!("1970-01-01")),
         ("date.inZone('2024-07-01T12:00:00Z', 'Asia/Tokyo')", json!("2024-07-01T21:00:00+09:00")),
         ("date.add('2024-01-31', { months: 1 })", json!("2024-02-29T00:00:00.000Z")),
         ("date.subtract('2024-03-01', { days: 1, hours: 2 })", json!("2024-02-28T22:00:00.000Z")),
         // The night that has one hour less.
-        ("date.add('2024-03-30T12:00:00', { days: 1 }, 'Europe/Berlin')", json!("2024-03-31T10:00:00.000Z")),
+        (
+            "date.add('2024-03-30T12:00:00', { days: 1 }, 'Europe/Berlin')",
+            json!("2024-03-31T10:00:00.000Z"),
+        ),
         ("date.diff('2024-01-01', '2024-03-01', 'days')", json!(60)),
         ("date.diff('2024-03-01', '2024-01-01', 'months')", json!(-2)),
         ("date.diff('2024-01-01T00:00:00Z', '2024-01-01T00:00:01.5Z', 'seconds')", json!(1)),
         ("date.startOf('2024-03-13T15:45:10.5Z', 'week')", json!("2024-03-11T00:00:00.000Z")),
         ("date.startOf('2024-03-13T15:45:10.5Z', 'month')", json!("2024-03-01T00:00:00.000Z")),
         ("date.startOf('2024-03-13T15:45:10.5Z', 'hour')", json!("2024-03-13T15:00:00.000Z")),
-        ("date.startOf('2024-03-13T15:45:10.5Z', 'day', 'America/New_York')", json!("2024-03-13T04:00:00.000Z")),
+        (
+            "date.startOf('2024-03-13T15:45:10.5Z', 'day', 'America/New_York')",
+            json!("2024-03-13T04:00:00.000Z"),
+        ),
         ("date.isBefore('2024-01-01', '2024-01-02')", json!(true)),
         ("date.isAfter(new Date(5), 6)", json!(false)),
         ("date.toMillis('1970-01-01T00:00:01Z')", json!(1000)),
@@ -115,7 +133,8 @@ async fn date() {
     let (kind, message) = failure_of("const run = (p, { date }) =>\n  date.parse('soon')").await;
     assert_eq!(kind, Kind::Thrown);
     assert!(message.contains("\"soon\" is not an ISO 8601 date (line 2"), "{message}");
-    let (_, message) = failure_of("const run = (p, l) => l.date.format(0, '%F', 'Mars/Base')").await;
+    let (_, message) =
+        failure_of("const run = (p, l) => l.date.format(0, '%F', 'Mars/Base')").await;
     assert!(message.contains("no time zone \"Mars/Base\""), "{message}");
 }
 
@@ -159,7 +178,9 @@ async fn encoding() {
         ("(() => { const a = { d: new Date(0), m: new Map([[1, 2]]) }; a.self = a; const b = structuredClone(a); return [b.self === b, b !== a, b.d, b.m.get(1)] })()", json!([true, true, "1970-01-01T00:00:00.000Z", 2])),
     ])
     .await;
-    for bad in ["encoding.base64.decode('!')", "encoding.hex.decode('abc')", "encoding.hex.decode('zz')"] {
+    for bad in
+        ["encoding.base64.decode('!')", "encoding.hex.decode('abc')", "encoding.hex.decode('zz')"]
+    {
         let (kind, _) = failure_of(&format!("const run = (p, {{ encoding }}) => {bad}")).await;
         assert_eq!(kind, Kind::Thrown, "{bad}");
     }
@@ -168,11 +189,17 @@ async fn encoding() {
 #[tokio::test]
 async fn csv() {
     all(&[
-        ("csv.parse('a,b\\n1,\"x, \"\"y\"\"\"\\r\\n2,\\n')", json!([{"a": "1", "b": "x, \"y\""}, {"a": "2", "b": ""}])),
+        (
+            "csv.parse('a,b\\n1,\"x, \"\"y\"\"\"\\r\\n2,\\n')",
+            json!([{"a": "1", "b": "x, \"y\""}, {"a": "2", "b": ""}]),
+        ),
         ("csv.parse('1;2\\n3', { header: false, separator: ';' })", json!([["1", "2"], ["3"]])),
         ("csv.parse('1,2', { header: ['x', 'y', 'z'] })", json!([{"x": "1", "y": "2", "z": null}])),
         ("csv.parse('a\\n\"line1\\nline2\"\\n')", json!([{"a": "line1\nline2"}])),
-        ("csv.stringify([{ a: 1, b: 'x,y' }, { a: null, c: { d: 1 } }])", json!("a,b,c\r\n1,\"x,y\",\r\n,,\"{\"\"d\"\":1}\"\r\n")),
+        (
+            "csv.stringify([{ a: 1, b: 'x,y' }, { a: null, c: { d: 1 } }])",
+            json!("a,b,c\r\n1,\"x,y\",\r\n,,\"{\"\"d\"\":1}\"\r\n"),
+        ),
         ("csv.stringify([[1, '\"']], { header: false, newline: '\\n' })", json!("1,\"\"\"\"\n")),
         ("csv.stringify([{ a: 1, b: 2 }], { columns: ['b'] })", json!("b\r\n2\r\n")),
     ])

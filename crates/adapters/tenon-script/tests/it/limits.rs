@@ -118,12 +118,9 @@ async fn deep_recursion_is_an_exception() {
 
 #[tokio::test]
 async fn parameters_and_code_have_limits() {
-    let pool = pool_with(Settings {
-        parameters_bytes_max: 1_000,
-        code_bytes_max: 1_000,
-        ..settings()
-    })
-    .await;
+    let pool =
+        pool_with(Settings { parameters_bytes_max: 1_000, code_bytes_max: 1_000, ..settings() })
+            .await;
     let project = ProjectId::new();
     let code = "function run(p) { return p.x.length }";
     let small = pool.run(call(project, code, &json!({"x": "y".repeat(900)}))).await;

@@ -64,7 +64,8 @@ async fn no_module_can_be_imported() {
         assert!(matches!(kind, Kind::Syntax | Kind::Thrown), "{code}: {message}");
     }
     for specifier in ["std", "os", "fs", "/etc/passwd", "./x.js", "function.js"] {
-        let code = format!("async function run() {{ return Object.keys(await import('{specifier}')) }}");
+        let code =
+            format!("async function run() {{ return Object.keys(await import('{specifier}')) }}");
         let (kind, message) = failure_of(&code).await;
         assert_eq!(kind, Kind::Thrown, "{specifier}: {message}");
     }

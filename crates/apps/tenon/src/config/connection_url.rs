@@ -66,8 +66,7 @@ impl Serialize for ConnectionUrl {
 impl<'de> Deserialize<'de> for ConnectionUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .map_err(|error| serde::de::Error::custom(format!("not a URL: {error}")))
+        Self::parse(&text).map_err(|error| serde::de::Error::custom(format!("not a URL: {error}")))
     }
 }
 
@@ -77,7 +76,8 @@ mod tests {
 
     #[test]
     fn no_way_of_showing_it_shows_the_password() {
-        for text in ["postgres://u:s3cret@db/x", "postgres://u@db/x?password=s3cret&sslmode=require"]
+        for text in
+            ["postgres://u:s3cret@db/x", "postgres://u@db/x?password=s3cret&sslmode=require"]
         {
             let url = ConnectionUrl::parse(text).expect("a URL");
             let json = serde_json::to_string(&url).expect("it serializes");

@@ -53,9 +53,8 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     let figment = Figment::from(Serialized::defaults(Settings::default()))
         .merge(DictLayer(layers.file.dict.clone()))
         .merge(DictLayer(layers.environment.dict.clone()));
-    let settings: Settings = figment
-        .extract()
-        .map_err(|errors| ConfigError::Settings(layers.explain(errors)))?;
+    let settings: Settings =
+        figment.extract().map_err(|errors| ConfigError::Settings(layers.explain(errors)))?;
     layers.refuse(layers.broken(&settings))?;
     Ok(settings)
 }
@@ -110,7 +109,8 @@ impl Layers {
 
     fn broken(&self, settings: &Settings) -> Vec<SettingProblem> {
         let tree = Value::serialize(settings).expect("settings serialize");
-        let zeros = rules::zeros(&tree).into_iter().map(|setting| (setting, "must not be 0".into()));
+        let zeros =
+            rules::zeros(&tree).into_iter().map(|setting| (setting, "must not be 0".into()));
         let rules = rules::broken(settings).into_iter();
         let all = zeros.chain(rules.map(|(setting, message)| (setting.to_owned(), message)));
         all.map(|(setting, message)| {
@@ -232,8 +232,7 @@ fn leaves(tree: &Value) -> Vec<String> {
         match value.as_dict() {
             Some(dict) if !dict.is_empty() => {
                 for (key, value) in dict {
-                    let full =
-                        if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                    let full = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
                     collect(value, &full, found);
                 }
             }

@@ -35,10 +35,11 @@ impl Candidate {
         }
         let mut found: Vec<Self> = from_path().into_iter().map(Self::installed).collect();
         found.extend(package_directories().into_iter().map(Self::installed));
-        found.extend(npm_roots().into_iter().map(|root| Self {
-            bin_dir: root.join("bin"),
-            relocatable: Some(root),
-        }));
+        found.extend(
+            npm_roots()
+                .into_iter()
+                .map(|root| Self { bin_dir: root.join("bin"), relocatable: Some(root) }),
+        );
         found.dedup();
         found
     }
@@ -230,7 +231,8 @@ mod tests {
     fn a_named_folder_is_the_only_place_that_is_looked_at() {
         let candidates = Candidate::find(Some(Path::new("/nowhere/bin")));
         assert_eq!(candidates.len(), 1);
-        let error = Binaries::choose(candidates, None, Path::new("/data")).expect_err("no programs");
+        let error =
+            Binaries::choose(candidates, None, Path::new("/data")).expect_err("no programs");
         assert!(error.to_string().contains("looked in /nowhere/bin"), "{error}");
     }
 

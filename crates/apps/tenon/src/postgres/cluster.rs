@@ -41,8 +41,7 @@ pub(super) fn create(
         .args(["--username", SUPERUSER, "--auth-local=trust", "--auth-host=reject"])
         .args(["--encoding=UTF8", "--locale=C", "--data-checksums", "--no-instructions", "-D"])
         .arg(&fresh);
-    let output =
-        command.output().map_err(PostgresError::io("run", &binaries.program("initdb")))?;
+    let output = command.output().map_err(PostgresError::io("run", &binaries.program("initdb")))?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         let output = process::last_lines(&text, 5);

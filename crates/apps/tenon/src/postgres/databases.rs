@@ -24,9 +24,7 @@ pub(super) async fn ensure(socket_dir: &Path) -> Result<(), PostgresError> {
         PgConnection::connect_with(&options).await.map_err(failed("connect as superuser"))?;
     ensure_role(&mut connection).await.map_err(failed("create the role `tenon`"))?;
     for database in Database::ALL {
-        ensure_database(&mut connection, database)
-            .await
-            .map_err(failed("create the databases"))?;
+        ensure_database(&mut connection, database).await.map_err(failed("create the databases"))?;
     }
     connection.close().await.map_err(failed("disconnect"))
 }
@@ -67,11 +65,10 @@ async fn ensure_database(
 
 /// `postgres://tenon@localhost/<database>?host=<socket directory>`.
 pub(super) fn url(socket_dir: &Path, database: &str) -> String {
-    let host: String = url::form_urlencoded::byte_serialize(
-        socket_dir.as_os_str().as_encoded_bytes(),
-    )
-    .map(|part| if part == "+" { "%20" } else { part })
-    .collect();
+    let host: String =
+        url::form_urlencoded::byte_serialize(socket_dir.as_os_str().as_encoded_bytes())
+            .map(|part| if part == "+" { "%20" } else { part })
+            .collect();
     format!("postgres://{ROLE}@localhost/{database}?host={host}")
 }
 

@@ -250,8 +250,7 @@ fn processes_of(data_dir: &Path, postmaster: u32) -> Vec<u32> {
     let query = ["-o", "command=", "-p", &postmaster.to_string()];
     let output = Command::new("ps").args(query).output();
     let text = output.map(|output| output.stdout).unwrap_or_default();
-    let names_it =
-        String::from_utf8_lossy(&text).contains(&format!("-D {}", data_dir.display()));
+    let names_it = String::from_utf8_lossy(&text).contains(&format!("-D {}", data_dir.display()));
     if names_it { vec![postmaster] } else { Vec::new() }
 }
 

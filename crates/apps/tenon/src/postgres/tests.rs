@@ -53,12 +53,12 @@ async fn data_outlive_a_stop_and_a_crash_of_the_server() {
     assert_eq!(count(&mut connection).await, 1);
     connection.execute("INSERT INTO kept VALUES (2)").await.expect("a row");
 
-    let first = server.pid().expect("it runs");
+    let first = server.supervisor.pid().expect("it runs");
     process::signal(first, rustix::process::Signal::KILL);
     drop(connection);
     let mut connection = connect(&server, Database::Config).await;
     assert_eq!(count(&mut connection).await, 2);
-    assert_ne!(server.pid(), Some(first), "another process serves now");
+    assert_ne!(server.supervisor.pid(), Some(first), "another process serves now");
     server.stop().await;
     assert!(took < Duration::from_secs(10), "a start with data took {took:?}");
 }
@@ -101,7 +101,7 @@ async fn a_server_that_outlived_its_parent_is_stopped_and_its_data_are_kept() {
     let mut connection = connect(&server, Database::Config).await;
     connection.execute("CREATE TABLE kept (id int)").await.expect("a table");
     connection.execute("INSERT INTO kept VALUES (1)").await.expect("a row");
-    let (data_dir, socket_dir) = (server.directory().join("data"), server.socket_dir().to_owned());
+    let (data_dir, socket_dir) = (folder.path().join("data"), server.socket_dir.clone());
     server.stop().await;
 
     let mut orphan = start_unsupervised(&data_dir, &socket_dir);

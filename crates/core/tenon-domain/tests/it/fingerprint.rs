@@ -32,6 +32,17 @@ fn writing_it_otherwise_changes_nothing() {
 }
 
 #[test]
+fn the_order_of_keys_inside_values_does_not_count() {
+    let body = |json: &str| {
+        let steps =
+            format!("  - {{id: a, type: request, url: 'https://x', body: {{json: {json}}}}}\n");
+        fingerprint(&loaded(&document(&steps)))
+    };
+    assert_eq!(body("{b: [{d: 1, c: 2}], a: 3}"), body("{a: 3, b: [{c: 2, d: 1}]}"));
+    assert_ne!(body("{a: [1, 2]}"), body("{a: [2, 1]}"));
+}
+
+#[test]
 fn a_change_of_content_changes_it() {
     let one = fingerprint(&loaded(&document(STEPS)));
     for (from, to) in

@@ -10,7 +10,8 @@ use anyhow::Context;
 use toml::{Table, Value};
 
 /// Folders that hold nothing we wrote.
-const FOREIGN_FOLDERS: [&str; 5] = ["target", "node_modules", "corpus", "artifacts", ".git"];
+const FOREIGN_FOLDERS: [&str; 6] =
+    ["target", "node_modules", "corpus", "artifacts", ".git", ".tenon"];
 
 /// The endings of the files whose text the rules read.
 const TEXT_ENDINGS: [&str; 3] = [".rs", ".md", "Cargo.toml"];

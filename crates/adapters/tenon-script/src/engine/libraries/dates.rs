@@ -17,7 +17,8 @@ pub fn add_to(native: &Natives<'_>) -> Result<()> {
         or_throw(&ctx, moment(&text, &zone).map(|zoned| iso(&zoned)))
     })?;
     native.add("inZone", |ctx: Ctx<'_>, text: String, zone: String| {
-        let text = moment(&text, &zone).map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string());
+        let text =
+            moment(&text, &zone).map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string());
         or_throw(&ctx, text)
     })?;
     native.add("parse", |ctx: Ctx<'_>, text: String, pattern: String, zone: String| {
@@ -101,8 +102,8 @@ fn unit_of(name: &str) -> std::result::Result<Unit, String> {
 }
 
 fn add(text: &str, span: &str, sign: i32, zone: &str) -> std::result::Result<String, String> {
-    let units: Map<String, Value> =
-        serde_json::from_str(span).map_err(|_| "the span is an object like {days: 1}".to_owned())?;
+    let units: Map<String, Value> = serde_json::from_str(span)
+        .map_err(|_| "the span is an object like {days: 1}".to_owned())?;
     let mut span = Span::new();
     for (name, amount) in &units {
         let amount = amount.as_i64().ok_or_else(|| format!("{name} is not a whole number"))?;

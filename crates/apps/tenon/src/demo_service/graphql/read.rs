@@ -169,23 +169,47 @@ impl<'a> Reader<'a> {
         Ok(arguments)
     }
 
-    /// A text, a number, true, false or null: all of them are JSON too.
+    /// A text, a number, true, false or null: all of them are written as in JSON.
     fn literal(&mut self) -> Result<Value, String> {
-        self.peek();
-        let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<Value>();
-        match values.next() {
-            Some(Ok(value)) if !value.is_object() && !value.is_array() => {
-                self.rest = &self.rest[values.byte_offset()..];
-                Ok(value)
-            }
-            _ => Err("an argument is a variable, a text, a number, true, false or null".to_owned()),
+        let end = match self.peek() {
+            Some('"') => text_end(self.rest),
+            _ => self.rest.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c)),
+        };
+        let (literal, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        serde_json::from_str(literal).map_err(|_| {
+            "an argument is a variable, a text, a number, true, false or null".to_owned()
+        })
+    }
+}
+
+/// Where the text in quotes that `rest` starts with is over.
+fn text_end(rest: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    for (index, character) in rest.char_indices().skip(1) {
+        match character {
+            '"' if !is_escaped => return Some(index + 1),
+            '\\' => is_escaped = !is_escaped,
+            _ => is_escaped = false,
         }
     }
+    None
 }
 
 #[cfg(test)]
 mod tests {
-    use super::query;
+    use serde_json::{Value, json};
+
+    use super::{Argument, query};
+
+    #[test]
+    fn values_are_read_as_json_has_them() {
+        let read = query(r#"{ a(text: "a \"(}", n: -1.5, yes: true, none: null) }"#);
+        let arguments = &read.expect("it is a query").fields[0].arguments;
+        let values = [json!("a \"(}"), json!(-1.5), json!(true), Value::Null];
+        let given: Vec<_> = arguments.iter().map(|(_, value)| value).collect();
+        assert_eq!(given, values.map(Argument::Value).iter().collect::<Vec<_>>());
+    }
 
     #[test]
     fn what_is_not_known_is_refused() {

@@ -74,8 +74,7 @@ pub(super) async fn decode(
 fn header_values(headers: &HeaderMap) -> Value {
     let mut shown = Map::with_capacity(headers.keys_len());
     for name in headers.keys() {
-        let mut values =
-            headers.get_all(name).iter().map(|value| latin1_or_utf8(value.as_bytes()));
+        let mut values = headers.get_all(name).iter().map(|value| latin1_or_utf8(value.as_bytes()));
         let value = if *name == header::SET_COOKIE {
             Value::Array(values.map(Value::String).collect())
         } else {
@@ -234,8 +233,7 @@ fn file_name(headers: &HeaderMap, url_path: &str) -> String {
     };
     let named = disposition_name(&disposition).unwrap_or_else(from_path);
     let last = named.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String =
-        last.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
     match clean.trim() {
         "" | "." | ".." => "file".to_owned(),
         name => name.to_owned(),

@@ -53,10 +53,7 @@ fn json_body(value: Value, content_type: &str) -> Body {
     Body { bytes: bytes.into(), content_type: Some(content_type.to_owned()), record: value }
 }
 
-fn form(
-    fields: &BTreeMap<String, Source>,
-    scope: &(dyn Scope + Sync),
-) -> Result<Body, Failure> {
+fn form(fields: &BTreeMap<String, Source>, scope: &(dyn Scope + Sync)) -> Result<Body, Failure> {
     let mut text = form_urlencoded::Serializer::new(String::new());
     let mut record = Map::new();
     for (name, source) in fields {
@@ -73,10 +70,7 @@ fn form(
     })
 }
 
-fn graphql_body(
-    graphql: &GraphqlBody,
-    scope: &(dyn Scope + Sync),
-) -> Result<Body, Failure> {
+fn graphql_body(graphql: &GraphqlBody, scope: &(dyn Scope + Sync)) -> Result<Body, Failure> {
     let mut variables = Map::new();
     for (name, source) in &graphql.variables {
         let value = eval(source, scope, &format!("the GraphQL variable `{name}`"))?;
@@ -147,7 +141,9 @@ fn raw(body: &RawBody, scope: &(dyn Scope + Sync)) -> Result<Body, Failure> {
         return Ok(Body {
             record: file::record(&file),
             bytes: file.bytes,
-            content_type: Some(content_type.unwrap_or_else(|| "application/octet-stream".to_owned())),
+            content_type: Some(
+                content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
+            ),
         });
     }
     let is_empty = value.is_null();

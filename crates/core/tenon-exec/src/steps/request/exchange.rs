@@ -99,7 +99,7 @@ pub(super) fn failure_of(error: &Error) -> Failure {
     let (code, class) = match error {
         Error::Refused { .. } => ("request_refused", FailureClass::Permanent),
         Error::Unreachable { .. } => ("request_unreachable", FailureClass::Transient),
-        Error::Timeout { .. } => ("request_timeout", FailureClass::Transient),
+        Error::Timeout { .. } => ("request_no_answer", FailureClass::Transient),
         Error::TooLarge { .. } => ("request_too_large", FailureClass::Permanent),
     };
     Failure::new(code, error.to_string(), class)
@@ -171,10 +171,7 @@ fn add_defaults(
     if let Some(content_type) = content_type
         && (is_multipart || !headers.contains_key(header::CONTENT_TYPE))
     {
-        headers.insert(
-            header::CONTENT_TYPE,
-            headers::parse_value("content-type", content_type)?,
-        );
+        headers.insert(header::CONTENT_TYPE, headers::parse_value("content-type", content_type)?);
     }
     if !headers.contains_key(header::ACCEPT) {
         let accept = match step.response {

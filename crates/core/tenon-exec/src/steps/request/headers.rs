@@ -6,8 +6,8 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use tenon_expr::{Scope, Source};
 
 use super::super::Failure;
-use super::template::{eval, texts_of};
 use super::permanent;
+use super::template::{eval, texts_of};
 
 /// Headers that frame the message; the transport sets them.
 const TRANSPORT_HEADERS: &[&str] = &[

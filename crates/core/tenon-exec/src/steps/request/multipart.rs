@@ -106,10 +106,8 @@ fn field(value: Value) -> File {
 }
 
 fn write(bytes: &mut Vec<u8>, part: &Part<'_>, boundary: &str) {
-    let mut head = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
-        quoted(part.name)
-    );
+    let mut head =
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(part.name));
     if let Some(name) = &part.file.name {
         head.push_str(&format!("; filename=\"{}\"", quoted(name)));
     }

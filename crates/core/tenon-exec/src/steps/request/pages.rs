@@ -28,7 +28,9 @@ struct Gathered {
 enum Next {
     Page(Value),
     /// No more, or no more wanted.
-    End { has_more: bool },
+    End {
+        has_more: bool,
+    },
 }
 
 /// A scope that also knows `self`.
@@ -110,7 +112,8 @@ impl Gathered {
             // Some services leave the list out of a page that has nothing.
             Value::Null => {}
             other => {
-                let message = format!("the items of page {page} are {}, not an array", kind(&other));
+                let message =
+                    format!("the items of page {page} are {}, not an array", kind(&other));
                 return Err(permanent("request_pagination", message));
             }
         }
@@ -152,8 +155,10 @@ impl Gathered {
     /// Keeps what was read: `response.body` holds the items so far, and `failedPage` the answer
     /// that ended it.
     fn into_failure(self, mut failure: Failure) -> Failure {
-        let failed_answer =
-            failure.output.take().and_then(|mut output| output.get_mut("response").map(Value::take));
+        let failed_answer = failure
+            .output
+            .take()
+            .and_then(|mut output| output.get_mut("response").map(Value::take));
         let page = self.pages + 1;
         failure.message = format!("page {page}: {}", failure.message);
         failure.output = Some(json!({

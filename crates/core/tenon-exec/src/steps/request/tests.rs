@@ -48,7 +48,11 @@ impl Egress for Memory {
 }
 
 /// An answer.
-fn answer(status: u16, headers: &[(&'static str, &str)], body: impl Into<Bytes>) -> OutboundResponse {
+fn answer(
+    status: u16,
+    headers: &[(&'static str, &str)],
+    body: impl Into<Bytes>,
+) -> OutboundResponse {
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| {

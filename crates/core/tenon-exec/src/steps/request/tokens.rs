@@ -278,11 +278,7 @@ fn read(body: &[u8], asked_at: Instant) -> Result<Token, Failure> {
     Ok(Token { value: answer.access_token.into(), renew_at: asked_at + (life - before) })
 }
 
-fn refused(
-    request: &TokenRequest,
-    response: &OutboundResponse,
-    limits: &RequestLimits,
-) -> Failure {
+fn refused(request: &TokenRequest, response: &OutboundResponse, limits: &RequestLimits) -> Failure {
     let status = response.status.as_u16();
     let host = request.url.host_str().unwrap_or_default();
     let reason = serde_json::from_slice::<Refusal>(&response.body)

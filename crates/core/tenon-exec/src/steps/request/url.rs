@@ -217,7 +217,15 @@ mod tests {
 
     #[test]
     fn a_value_in_the_host_cannot_leave_it() {
-        for value in ["evil.example/", "evil.example?", "evil.example#", "u@evil.example", "a\\b", "a b", "%2f"] {
+        for value in [
+            "evil.example/",
+            "evil.example?",
+            "evil.example#",
+            "u@evil.example",
+            "a\\b",
+            "a b",
+            "%2f",
+        ] {
             let failure = joined(&[json!("https://"), json!(value), json!(".vendor.example/x")])
                 .expect_err(value);
             assert_eq!(failure.code, "request_url", "{value}");

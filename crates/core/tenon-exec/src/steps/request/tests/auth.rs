@@ -57,7 +57,8 @@ async fn auth_replaces_a_header_of_the_same_name() {
 
 #[tokio::test]
 async fn a_missing_token_is_not_sent_as_nothing() {
-    let failure = super::refused(step(json!({"type": "bearer", "token": "{{none}}"})), json!({})).await;
+    let failure =
+        super::refused(step(json!({"type": "bearer", "token": "{{none}}"})), json!({})).await;
     assert_eq!((failure.code, failure.class), ("request_auth", FailureClass::Permanent));
 }
 
@@ -75,7 +76,8 @@ async fn history_never_holds_a_secret() {
         // The same secret, where the builder put it by hand.
         step["method"] = json!("POST");
         step["url"] = json!("https://h.example/hook/{{secret}}?k={{secret}}");
-        step["headers"] = json!({"X-Note": "note {{secret}}", "X-Api-Key": "short", "Cookie": "c=1"});
+        step["headers"] =
+            json!({"X-Note": "note {{secret}}", "X-Api-Key": "short", "Cookie": "c=1"});
         step["body"] = json!({"json": {"a": ["{{secret}}"]}});
         let failure = bench.run(step, scope()).await.expect_err("500");
         let input = failure.input.expect("recorded");

@@ -22,7 +22,8 @@ async fn a_call_is_built_from_its_templates() {
         "body": {"json": {"id": "{{trigger.id}}", "tags": "{{trigger.tags}}"}},
         "timeout_ms": 1500,
     });
-    let scope = json!({"trigger": {"host": "api.example", "id": "a/b", "q": "x&y", "tags": ["p", "q r"]}});
+    let scope =
+        json!({"trigger": {"host": "api.example", "id": "a/b", "q": "x&y", "tags": ["p", "q r"]}});
     let call = sent(step, scope).await;
     assert_eq!(call.method, "POST");
     assert_eq!(
@@ -70,7 +71,8 @@ async fn a_header_value_cannot_start_a_new_line() {
 
 #[tokio::test]
 async fn headers_that_frame_the_message_cannot_be_given() {
-    for name in ["Host", "Content-Length", "Transfer-Encoding", "Connection", "TE", "Bad Name", ""] {
+    for name in ["Host", "Content-Length", "Transfer-Encoding", "Connection", "TE", "Bad Name", ""]
+    {
         let step = json!({"url": "https://h.example/", "headers": {name: "x"}});
         assert_eq!(refused(step, json!({})).await.code, "request_header", "{name}");
         let auth = json!({"type": "header", "headers": {name: "x"}});
@@ -111,11 +113,15 @@ async fn a_multipart_body_is_the_same_for_every_attempt() {
     ]
     .concat()
     .replace("--B", &format!("--{boundary}"));
-    assert!(first.body.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&first.body));
+    assert!(
+        first.body.starts_with(expected.as_bytes()),
+        "{}",
+        String::from_utf8_lossy(&first.body)
+    );
     let rest = &first.body[expected.len()..];
     assert!(rest.starts_with(b"\x00\x01\xff\r\n"));
-    let end = format!("filename=\"there.txt\"\r\nContent-Type: text/plain\r\n\r\n\0\u{1}");
-    assert!(String::from_utf8_lossy(rest).contains(&end));
+    let end = "filename=\"there.txt\"\r\nContent-Type: text/plain\r\n\r\n\0\u{1}";
+    assert!(String::from_utf8_lossy(rest).contains(end));
     assert!(rest.ends_with(format!("\r\n--{boundary}--\r\n").as_bytes()));
 }
 
@@ -139,7 +145,8 @@ async fn graphql_values_travel_as_variables() {
 
 #[tokio::test]
 async fn xml_values_are_escaped_and_a_whole_document_is_not() {
-    let step = |xml: &str| json!({"method": "POST", "url": "https://h.example/", "body": {"xml": xml}});
+    let step =
+        |xml: &str| json!({"method": "POST", "url": "https://h.example/", "body": {"xml": xml}});
     let scope = json!({"v": "</a>&\"", "doc": "<a>1</a>", "empty": ""});
     let call = sent(step("<a b=\"{{v}}\">{{v}}</a>"), scope.clone()).await;
     assert_eq!(text(&call.body), "<a b=\"&lt;/a&gt;&amp;&quot;\">&lt;/a&gt;&amp;&quot;</a>");
@@ -152,9 +159,13 @@ async fn xml_values_are_escaped_and_a_whole_document_is_not() {
 
 #[tokio::test]
 async fn a_raw_body_is_text_or_a_file_as_it_is() {
-    let step = |raw: Value| json!({"method": "POST", "url": "https://h.example/", "body": {"raw": raw}});
+    let step =
+        |raw: Value| json!({"method": "POST", "url": "https://h.example/", "body": {"raw": raw}});
     let call = sent(step(json!({"content": "a,{{v}}\n"})), json!({"v": "<b>"})).await;
-    assert_eq!((text(&call.body), text(call.headers["content-type"].as_bytes())), ("a,<b>\n", "text/plain; charset=utf-8"));
+    assert_eq!(
+        (text(&call.body), text(call.headers["content-type"].as_bytes())),
+        ("a,<b>\n", "text/plain; charset=utf-8")
+    );
     let file = json!({"dataType": "FILE", "data": "AAH/", "mimeType": "image/png"});
     let call = sent(step(json!({"content": "{{f}}"})), json!({"f": file})).await;
     assert_eq!(call.body.as_ref(), b"\x00\x01\xff");
@@ -244,13 +255,21 @@ async fn a_call_without_an_answer_says_what_may_be_done() {
     let host = || "h.example".to_owned();
     let reason = || "why".to_owned();
     let cases = [
-        (Error::Refused { host: host(), reason: reason() }, "request_refused", FailureClass::Permanent),
+        (
+            Error::Refused { host: host(), reason: reason() },
+            "request_refused",
+            FailureClass::Permanent,
+        ),
         (
             Error::Unreachable { host: host(), reason: reason(), was_sent: true },
             "request_unreachable",
             FailureClass::Transient,
         ),
-        (Error::Timeout { host: host(), after_ms: 5 }, "request_timeout", FailureClass::Transient),
+        (
+            Error::Timeout { host: host(), after_ms: 5 },
+            "request_no_answer",
+            FailureClass::Transient,
+        ),
         (Error::TooLarge { host: host(), limit: 5 }, "request_too_large", FailureClass::Permanent),
     ];
     for (error, code, class) in cases {

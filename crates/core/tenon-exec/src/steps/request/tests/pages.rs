@@ -22,8 +22,11 @@ fn page(items: Value, next: Value) -> OutboundResponse {
 
 #[tokio::test]
 async fn all_pages_are_read_and_their_items_joined() {
-    let bench =
-        Bench::answering([page(json!([1, 2]), json!("b")), page(json!([3]), json!("c")), page(json!([]), json!(null))]);
+    let bench = Bench::answering([
+        page(json!([1, 2]), json!("b")),
+        page(json!([3]), json!("c")),
+        page(json!([]), json!(null)),
+    ]);
     let outcome = bench.run(step(), json!({})).await.expect("ok");
     assert_eq!(outcome.output["response"]["body"], json!([1, 2, 3]));
     assert_eq!(outcome.output["response"]["statusCode"], 200);
@@ -112,7 +115,8 @@ async fn items_that_are_no_array_are_an_error() {
 
 #[tokio::test]
 async fn all_pages_together_are_bounded() {
-    let mut bench = Bench::answering([page(json!(["x"]), json!("b")), page(json!(["y"]), json!("c"))]);
+    let mut bench =
+        Bench::answering([page(json!(["x"]), json!("b")), page(json!(["y"]), json!("c"))]);
     bench.limits.pages_bytes_max = 40;
     let failure = bench.run(step(), json!({})).await.expect_err("too large");
     assert_eq!((failure.code, failure.class), ("request_too_large", FailureClass::Permanent));
