@@ -4,22 +4,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, Uri};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy;
+use http::{HeaderMap, Method, Uri};
 use tenon_exec::ports::egress::{Egress, Error, OutboundRequest, OutboundResponse};
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use crate::address::AddressPolicy;
 use crate::body::{self, Bounds};
 use crate::failure;
 use crate::lookup::{CheckedLookup, Lookup, SystemLookup};
 use crate::settings::EgressSettings;
-use crate::transport::counted::HasAnswered;
-use crate::transport::{self, Transport};
+use crate::transport::{Outgoing, Transport};
 
 /// Headers that say how a message is framed or forwarded; only the transport sets them.
 const TRANSPORT_HEADERS: &[&str] = &[
@@ -75,7 +70,7 @@ impl HttpEgress {
             AddressPolicy::new(settings.allowed_networks.clone(), settings.denied_networks.clone());
         let lookup = CheckedLookup::new(Box::new(lookup), policy.clone(), &settings);
         Ok(Self {
-            transport: transport::build(lookup, &settings)?,
+            transport: Transport::new(lookup, &settings)?,
             policy,
             user_agent: HeaderValue::from_str(&settings.user_agent)?,
             settings,
@@ -112,39 +107,23 @@ impl HttpEgress {
 
     async fn exchange(
         &self,
-        host: &str,
-        request: Request<Full<Bytes>>,
+        url: &Url,
+        outgoing: Outgoing,
         bounds: Bounds,
     ) -> Result<OutboundResponse, Error> {
-        let response = self.head(host, request).await?;
+        let host = url.host_str().unwrap_or_default();
+        let origin = &url[..Position::BeforePath];
+        let answered =
+            self.transport.send(origin, outgoing).await.map_err(|error| {
+                failure::of_exchange(host, &error, self.settings.connect_timeout)
+            })?;
+        let (response, connection) = answered.into_parts();
         let (mut head, body) = response.into_parts();
         let body = body::read(body, &mut head.headers, bounds)
             .await
             .map_err(|error| failure::of_body(host, &error))?;
+        self.transport.keep(origin, connection);
         Ok(OutboundResponse { status: head.status, headers: head.headers, body })
-    }
-
-    /// Sends the request, once more when a kept connection was lost at the moment of its use
-    /// and doing it twice does no harm (RFC 9110, 9.2.2).
-    async fn head(
-        &self,
-        host: &str,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, Error> {
-        let again = request.method().is_idempotent().then(|| request.clone());
-        let first = self.transport.request(request).await;
-        let outcome = match (first, again) {
-            (Err(error), Some(again)) if was_kept_and_lost(&error) => {
-                self.transport.request(again).await
-            }
-            (first, _) => first,
-        };
-        let response = outcome
-            .map_err(|error| failure::of_exchange(host, &error, self.settings.connect_timeout))?;
-        if let Some(has_answered) = response.extensions().get::<HasAnswered>() {
-            has_answered.set();
-        }
-        Ok(response)
     }
 
     /// The headers as they go out.
@@ -162,19 +141,6 @@ impl HttpEgress {
     }
 }
 
-/// Whether a connection that had answered before was lost before any byte of this answer.
-fn was_kept_and_lost(error: &legacy::Error) -> bool {
-    if error.is_connect() {
-        return false;
-    }
-    let Some(connection) = error.connect_info() else {
-        return false;
-    };
-    let mut extras = http::Extensions::new();
-    connection.get_extras(&mut extras);
-    extras.get::<HasAnswered>().is_some_and(HasAnswered::get) && failure::is_lost(error)
-}
-
 #[async_trait]
 impl Egress for HttpEgress {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, Error> {
@@ -190,16 +156,13 @@ impl Egress for HttpEgress {
             // RFC 9110, 8.6: methods that expect a body say that there is none.
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let mut outgoing = Request::new(Full::new(body));
-        *outgoing.method_mut() = method;
-        *outgoing.uri_mut() = uri;
-        *outgoing.headers_mut() = headers;
+        let outgoing = Outgoing { method, uri, headers, body };
         let bounds = Bounds {
             bytes_max: response_bytes_max,
             ratio_max: self.settings.decompression_ratio_max,
             free_bytes: self.settings.decompression_free_bytes,
         };
-        match tokio::time::timeout(timeout, self.exchange(host, outgoing, bounds)).await {
+        match tokio::time::timeout(timeout, self.exchange(&url, outgoing, bounds)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Timeout { host: host.to_owned(), after_ms: millis(timeout) }),
         }

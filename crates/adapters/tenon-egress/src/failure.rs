@@ -4,14 +4,14 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use hyper_util::client::legacy;
 use tenon_exec::ports::egress::Error;
 
 use crate::body::BodyError;
 use crate::lookup::LookupError;
+use crate::transport::TransportError;
 
 /// The error of an exchange that got no head of an answer.
-pub(crate) fn of_exchange(host: &str, error: &legacy::Error, connect_timeout: Duration) -> Error {
+pub(crate) fn of_exchange(host: &str, error: &TransportError, connect_timeout: Duration) -> Error {
     let host = host.to_owned();
     if let Some(lookup) = find::<LookupError>(error) {
         return match lookup {
@@ -24,7 +24,7 @@ pub(crate) fn of_exchange(host: &str, error: &legacy::Error, connect_timeout: Du
             }
         };
     }
-    let was_sent = !error.is_connect();
+    let was_sent = matches!(error, TransportError::Sent(_));
     Error::Unreachable { host, reason: reason(error, was_sent, connect_timeout), was_sent }
 }
 
@@ -39,17 +39,7 @@ pub(crate) fn of_body(host: &str, error: &BodyError) -> Error {
     }
 }
 
-/// Whether the connection went away, rather than something wrong being said on it.
-pub(crate) fn is_lost(error: &legacy::Error) -> bool {
-    let is_closed = find::<hyper::Error>(error)
-        .is_some_and(|http| http.is_incomplete_message() || http.is_closed());
-    is_closed
-        || find::<io::Error>(error).is_some_and(|io| {
-            matches!(io.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
-        })
-}
-
-fn reason(error: &legacy::Error, was_sent: bool, connect_timeout: Duration) -> String {
+fn reason(error: &TransportError, was_sent: bool, connect_timeout: Duration) -> String {
     if let Some(tls) = find::<rustls::Error>(error) {
         return format!("TLS failed: {tls}");
     }

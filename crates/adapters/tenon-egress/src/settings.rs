@@ -14,11 +14,13 @@ pub struct EgressSettings {
     pub denied_networks: Vec<IpNet>,
     /// The longest wait for a TCP connection.
     pub connect_timeout: Duration,
+    /// Connections to one host that are opened at the same time; more wait.
+    pub connects_per_host_max: usize,
     /// Connections to one host that are kept open without work.
     pub idle_per_host_max: usize,
     /// How long a connection is kept open without work.
     pub idle_timeout: Duration,
-    /// The head of an answer, in bytes; it may become about twice as large before it is noticed.
+    /// The head of an answer, in bytes.
     pub response_head_bytes_max: usize,
     /// Header lines of an answer.
     pub response_headers_max: usize,
@@ -44,6 +46,7 @@ impl Default for EgressSettings {
             allowed_networks: Vec::new(),
             denied_networks: Vec::new(),
             connect_timeout: Duration::from_secs(5),
+            connects_per_host_max: 256,
             idle_per_host_max: 256,
             idle_timeout: Duration::from_secs(30),
             response_head_bytes_max: 64 << 10,

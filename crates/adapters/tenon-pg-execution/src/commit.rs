@@ -148,14 +148,18 @@ async fn finish(connection: &mut PgConnection, rows: &[Finish]) -> Result<(), sq
              DELETE FROM job USING ended WHERE job.run_id = ended.run_id
              RETURNING job.run_id, job.project_id, job.workflow_id, job.version_id, job.user_id,
                        job.trigger, job.mode, ended.status, job.input, job.input_blob,
-                       job.replay_of, job.crashes, job.accepted_at, ended.started_at,
-                       ended.finished_at, ended.error
+                       job.replay_of, job.crashes, job.accepted_at, job.has_progress,
+                       ended.started_at, ended.finished_at, ended.error
          )
          INSERT INTO run (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           status, input, input_blob, replay_of, crashes, accepted_at, started_at,
                           finished_at, error)
          SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
-                status, input, input_blob, replay_of, crashes, accepted_at, started_at,
+                status, input, input_blob, replay_of, crashes, accepted_at,
+                -- A run that was taken up again began when its first recorded step did.
+                CASE WHEN has_progress THEN
+                    (SELECT min(s.started_at) FROM step_result s WHERE s.run_id = moved.run_id)
+                ELSE started_at END,
                 finished_at, error
          FROM moved",
         &runs,

@@ -37,9 +37,15 @@ fn items(count: usize) -> Vec<u8> {
 }
 
 #[divan::bench]
-fn fresh_runtime(bencher: divan::Bencher<'_, '_>) {
+fn make_a_runtime(bencher: divan::Bencher<'_, '_>) {
     let engine = engine();
     bencher.bench_local(|| drop(engine.vm().expect("memory is there")));
+}
+
+#[divan::bench]
+fn reset_a_runtime(bencher: divan::Bencher<'_, '_>) {
+    let mut vm = engine().vm().expect("memory is there");
+    bencher.bench_local(|| vm.reset());
 }
 
 #[divan::bench]
@@ -51,26 +57,26 @@ fn compile(bencher: divan::Bencher<'_, '_>) {
 fn run_in_process(bencher: divan::Bencher<'_, '_>, code: &str, parameters: Vec<u8>) {
     let engine = engine();
     let program = engine.compile(code).expect("it parses");
-    bencher
-        .with_inputs(|| (engine.vm().expect("memory is there"), parameters.clone()))
-        .bench_local_values(|(vm, parameters)| {
-            let outcome = vm.run(&program, parameters, Duration::from_secs(1));
-            outcome.result.expect("it returns")
-        });
+    let mut vm = engine.vm().expect("memory is there");
+    bencher.with_inputs(|| parameters.clone()).bench_local_values(|parameters| {
+        let outcome = vm.run(&program, parameters, Duration::from_secs(1));
+        vm.reset();
+        outcome.result.expect("it returns")
+    });
 }
 
 #[divan::bench]
-fn run_trivial_and_free(bencher: divan::Bencher<'_, '_>) {
+fn run_trivial_and_reset(bencher: divan::Bencher<'_, '_>) {
     run_in_process(bencher, TRIVIAL, b"{\"n\":1}".to_vec());
 }
 
 #[divan::bench]
-fn run_library_and_free(bencher: divan::Bencher<'_, '_>) {
+fn run_library_and_reset(bencher: divan::Bencher<'_, '_>) {
     run_in_process(bencher, LIBRARY, b"{\"name\":\"Ada Lovelace\"}".to_vec());
 }
 
 #[divan::bench(args = [10, 1_000])]
-fn run_map_and_free(bencher: divan::Bencher<'_, '_>, count: usize) {
+fn run_map_and_reset(bencher: divan::Bencher<'_, '_>, count: usize) {
     run_in_process(bencher, MAP, items(count));
 }
 
@@ -84,8 +90,8 @@ fn round_trip(bencher: divan::Bencher<'_, '_>, code: &str, parameters: Vec<u8>, 
         program: env!("CARGO_BIN_EXE_tenon-function-runner").into(),
         args: Vec::new(),
     };
-    let settings = Settings { calls_per_child_max: 1_000, ..Settings::new(runner) };
-    let pool = runtime.block_on(ScriptPool::start(settings)).expect("the runner starts");
+    let pool =
+        runtime.block_on(ScriptPool::start(Settings::new(runner))).expect("the runner starts");
     let call = FunctionCall {
         project: ProjectId::new(),
         code: Arc::from(code),

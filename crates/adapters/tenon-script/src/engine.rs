@@ -1,13 +1,14 @@
-//! The JavaScript engine as the runner uses it: compile once, run each call in a fresh runtime.
+//! The JavaScript engine as the runner uses it: compile once, run each call in a pristine runtime.
 //!
-//! Nothing of a call is left for the next one: heap, globals, timers and console are new each
-//! time. It limits memory, stack, time, result and console. It does not limit what the process
+//! Nothing of a call is left for the next one: the whole heap, with globals and timers, goes back
+//! to what it was before the first call. It limits memory, stack, time, result and console. It does not limit what the process
 //! may ask of the system; the runner's lock-down does.
 
 mod bytecode;
 mod console;
 mod failure;
 mod heap;
+mod keeper;
 mod libraries;
 mod output;
 mod program;
@@ -16,8 +17,7 @@ mod vm;
 pub use program::Program;
 pub use vm::Vm;
 
-use heap::ChunkPool;
-use libraries::Libraries;
+use self::libraries::Libraries;
 
 use crate::wire::{Failure, Setup};
 
@@ -48,11 +48,10 @@ impl From<Setup> for Limits {
     }
 }
 
-/// What the calls of a process share: limits, compiled libraries and spare memory.
+/// What the calls of a process share: limits and compiled libraries.
 pub struct Engine {
     limits: Limits,
     libraries: Libraries,
-    chunks: ChunkPool,
 }
 
 impl Engine {
@@ -61,19 +60,16 @@ impl Engine {
     /// # Errors
     /// A library does not compile or the memory limit is too small for an empty runtime.
     pub fn new(limits: Limits) -> Result<Self, Failure> {
-        let chunks = ChunkPool::default();
-        let libraries = Vm::bare(limits, &chunks)?.with(Libraries::compile)?;
-        Ok(Self { limits, libraries, chunks })
+        let libraries = Vm::bare(limits)?.with(Libraries::compile)?;
+        Ok(Self { limits, libraries })
     }
 
-    /// A fresh runtime for one call.
+    /// A runtime for one call after the other; see [`Vm::reset`].
     ///
     /// # Errors
     /// The memory limit is too small for an empty runtime.
     pub fn vm(&self) -> Result<Vm, Failure> {
-        let vm = Vm::bare(self.limits, &self.chunks)?;
-        vm.furnish(&self.libraries)?;
-        Ok(vm)
+        Vm::furnished(self.limits, &self.libraries)
     }
 
     /// Compiles a user's code in a runtime of its own.
@@ -81,7 +77,7 @@ impl Engine {
     /// # Errors
     /// A syntax error with its line and column.
     pub fn compile(&self, code: &str) -> Result<Program, Failure> {
-        Vm::bare(self.limits, &self.chunks)?.with(|ctx| Program::compile(ctx, code))
+        Vm::bare(self.limits)?.with(|ctx| Program::compile(ctx, code))
     }
 
     /// Checks that code parses and declares a function to call. Runs nothing.
@@ -89,6 +85,6 @@ impl Engine {
     /// # Errors
     /// A syntax error with its line and column, or what is missing.
     pub fn check(&self, code: &str) -> Result<(), Failure> {
-        Vm::bare(self.limits, &self.chunks)?.with(|ctx| Program::check(ctx, code))
+        Vm::bare(self.limits)?.with(|ctx| Program::check(ctx, code))
     }
 }

@@ -43,8 +43,7 @@ struct Runner {
     engine: Engine,
     code: CodeCache,
     request_bytes_max: u32,
-    /// Made while nobody waits for an answer.
-    ready: Option<Vm>,
+    vm: Vm,
 }
 
 impl Runner {
@@ -58,14 +57,14 @@ impl Runner {
         };
         let started = lock_in(&setup).and_then(|sandbox| {
             let engine = Engine::new(setup.into()).map_err(|failure| failure.message)?;
-            Ok((sandbox, engine))
+            let vm = engine.vm().map_err(|failure| failure.message)?;
+            Ok((sandbox, engine, vm))
         });
         match started {
-            Ok((sandbox, engine)) => {
-                let ready = engine.vm().ok();
+            Ok((sandbox, engine, vm)) => {
                 socket.write_all(&Response::Ready { sandbox }.encode())?;
                 let request_bytes_max = setup.request_bytes_max;
-                Ok(Self { socket, engine, code: CodeCache::default(), request_bytes_max, ready })
+                Ok(Self { socket, engine, code: CodeCache::default(), request_bytes_max, vm })
             }
             Err(message) => {
                 socket.write_all(&Response::Refused { message }.encode())?;
@@ -76,33 +75,29 @@ impl Runner {
 
     fn serve(mut self) -> io::Result<()> {
         while let Some(request) = read_request(&mut self.socket, self.request_bytes_max)? {
-            let (response, used) = self.answer(request)?;
-            if let Some(response) = response {
+            if let Some(response) = self.answer(request)? {
                 self.socket.write_all(&response.encode())?;
             }
-            // The caller has its answer; clearing up and the next runtime are on nobody's time.
-            drop(used);
-            if self.ready.is_none() {
-                self.ready = self.engine.vm().ok();
-            }
+            // The caller has its answer; clearing up is on nobody's time.
+            self.vm.reset();
         }
         Ok(())
     }
 
-    fn answer(&mut self, request: Request) -> io::Result<(Option<Response>, Option<Vm>)> {
-        match request {
+    fn answer(&mut self, request: Request) -> io::Result<Option<Response>> {
+        Ok(Some(match request {
             Request::Run { code_id, timeout_ms, code, parameters } => {
                 let timeout = Duration::from_millis(timeout_ms.into());
-                Ok(self.run(code_id, code, parameters, timeout))
+                self.run(code_id, code, parameters, timeout)
             }
-            Request::Check { code } => Ok((Some(ended(self.engine.check(&code))), None)),
+            Request::Check { code } => ended(self.engine.check(&code)),
             Request::Forget => {
                 self.code.clear();
-                Ok((None, None))
+                return Ok(None);
             }
-            Request::Probe => Ok((Some(Response::Probed { report: probe_report() }), None)),
-            Request::Setup(_) => Err(io::ErrorKind::InvalidData.into()),
-        }
+            Request::Probe => Response::Probed { report: probe_report() },
+            Request::Setup(_) => return Err(io::ErrorKind::InvalidData.into()),
+        }))
     }
 
     fn run(
@@ -111,25 +106,20 @@ impl Runner {
         code: Option<String>,
         parameters: Vec<u8>,
         timeout: Duration,
-    ) -> (Option<Response>, Option<Vm>) {
+    ) -> Response {
         if let Some(code) = code {
             self.code.insert(code_id, self.engine.compile(&code));
         }
         let program = match self.code.get(code_id) {
             Ok(program) => program,
-            Err(failure) => return (Some(ended(Err(failure))), None),
+            Err(failure) => return ended(Err(failure)),
         };
-        let vm = match self.ready.take().map_or_else(|| self.engine.vm(), Ok) {
-            Ok(vm) => vm,
-            Err(failure) => return (Some(ended(Err(failure))), None),
-        };
-        let outcome = vm.run(program, parameters, timeout);
-        let response = Response::Done {
+        let outcome = self.vm.run(program, parameters, timeout);
+        Response::Done {
             result: outcome.result.map(Bytes::from),
             console: outcome.console,
             console_dropped: outcome.console_dropped,
-        };
-        (Some(response), Some(vm))
+        }
     }
 }
 

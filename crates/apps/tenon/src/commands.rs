@@ -2,6 +2,9 @@
 
 mod apply;
 mod bench;
+mod completions;
+mod config;
+mod demo;
 mod dev;
 mod global;
 mod runs;
@@ -18,6 +21,7 @@ use tenon_script::RunnerCommand;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
+use crate::demo_service::DemoServiceArgs;
 
 pub use global::Global;
 
@@ -55,8 +59,16 @@ enum Command {
     Workflows(workflows::WorkflowsArgs),
     /// See and change connected users.
     Users(users::UsersArgs),
+    /// A tour in the terminal: deploys examples, fires them, shows what ran.
+    Demo(demo::DemoArgs),
+    /// The service that the examples call.
+    DemoService(DemoServiceArgs),
     /// Measure this build on this machine.
     Bench(bench::BenchArgs),
+    /// Print shell completions.
+    Completions(completions::CompletionsArgs),
+    /// See the settings in force.
+    Config(config::ConfigArgs),
     /// A sandboxed process for function steps; started by workers only.
     #[command(name = FUNCTION_RUNNER, hide = true)]
     FunctionRunner,
@@ -76,7 +88,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Runs(args) => runs::run(args, &global).await,
         Command::Workflows(args) => workflows::run(args, &global).await,
         Command::Users(args) => users::run(args, &global).await,
+        Command::Demo(args) => demo::run(args, &global).await,
+        Command::DemoService(args) => crate::demo_service::run(args).await,
         Command::Bench(args) => bench::run(args, &global).await,
+        Command::Completions(args) => Ok(completions::run(&args)),
+        Command::Config(args) => config::run(args),
         Command::FunctionRunner => Ok(tenon_script::runner_main()),
     }
 }

@@ -48,7 +48,7 @@ use refusal::Refusal;
 
 /// The largest body that it takes.
 const BODY_BYTES_MAX: usize = 10 << 20;
-/// How long calls under way may take after the stop, before they are cut off.
+/// How long calls under way may take after the stop, before nobody waits for them.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// Run the service that the examples call.
@@ -97,8 +97,8 @@ pub async fn run(args: DemoServiceArgs) -> anyhow::Result<ExitCode> {
 
 /// Serves on an open listener until `stop` is cancelled, with nothing kept on disk.
 ///
-/// After the stop it takes no new calls, and returns when those under way are answered, or two
-/// seconds later.
+/// After the stop it takes no new calls, and returns when those under way are answered, at the
+/// latest after two seconds. Calls that take longer go on until the runtime ends.
 ///
 /// # Errors
 /// When the listener fails.
@@ -114,13 +114,13 @@ async fn serve_with(
     let server = axum::serve(listener, router(Arc::new(demo)))
         .with_graceful_shutdown(stop.clone().cancelled_owned())
         .into_future();
-    let cut_off = async {
+    let grace = async {
         stop.cancelled().await;
         tokio::time::sleep(STOP_GRACE).await;
     };
     tokio::select! {
         ended = server => ended,
-        () = cut_off => Ok(()),
+        () = grace => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod demo_service;
 mod lifecycle;
 mod postgres;
 mod roles;

@@ -10,10 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use fault::show_fault;
-pub use table::{
-    run_table, run_table_painted, short_id, step_table, step_table_painted, time, user_table,
-    workflow_table,
-};
+pub use table::{run_table, step_table, time, user_table, workflow_table};
 
 use tenon_client::{RunStatus, StepStatus};
 
@@ -42,13 +39,13 @@ pub enum Tone {
 
 impl Paint {
     /// No colours.
-    #[must_use]
+    #[cfg(test)]
     pub const fn plain() -> Self {
         Self { is_on: false }
     }
 
     /// Colours, whatever the output is.
-    #[must_use]
+    #[cfg(test)]
     pub const fn colourful() -> Self {
         Self { is_on: true }
     }

@@ -60,8 +60,7 @@ pub trait ConfigPort: Send + Sync + 'static {
     async fn undeploy(&self, project: ProjectId, workflow: WorkflowId) -> Result<(), Error>;
 
     /// One page of users, in the order of their ids.
-    async fn users(&self, project: ProjectId, page: UserPage)
-    -> Result<Vec<ConnectedUser>, Error>;
+    async fn users(&self, project: ProjectId, page: UserPage) -> Result<Vec<ConnectedUser>, Error>;
 
     /// Adds a user, or changes whether anything runs for the user; `None` leaves that as it is.
     async fn put_user(
@@ -134,11 +133,7 @@ impl ConfigPort for Configuration {
         self.undeploy(project, workflow).await.map(|_entry| ())
     }
 
-    async fn users(
-        &self,
-        project: ProjectId,
-        page: UserPage,
-    ) -> Result<Vec<ConnectedUser>, Error> {
+    async fn users(&self, project: ProjectId, page: UserPage) -> Result<Vec<ConnectedUser>, Error> {
         self.users(project, page).await
     }
 

@@ -16,7 +16,7 @@ mod view;
 
 pub use config::ConfigPort;
 pub use health::{NotReady, Readiness, health_router};
-pub use openapi::openapi;
+pub use openapi::{openapi, openapi_text};
 pub use routes::router;
 pub use settings::ApiSettings;
 pub use state::ApiState;

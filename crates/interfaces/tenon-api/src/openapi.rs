@@ -52,6 +52,12 @@ pub fn openapi() -> OpenApi {
     finish(routes::documented(&ApiSettings::default()).to_openapi())
 }
 
+/// The whole description as text: what `/api/v1/openapi.json` answers.
+#[must_use]
+pub fn openapi_text() -> String {
+    render(&openapi())
+}
+
 /// A router that gathers the description.
 pub(crate) fn start() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Description::openapi())

@@ -44,9 +44,8 @@ impl Client {
     /// [`Error::Setting`] for an address, project id or key that cannot be used.
     pub fn new(server: &str, project: &str, api_key: &str) -> Result<Self, Error> {
         let server = server_url(server)?;
-        let project = project
-            .parse()
-            .map_err(|_| setting("the project", "it must be a UUID".to_owned()))?;
+        let project =
+            project.parse().map_err(|_| setting("the project", "it must be a UUID".to_owned()))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {api_key}"))
             .map_err(|_| setting("the API key", "it has characters no key has".to_owned()))?;
         bearer.set_sensitive(true);
@@ -221,14 +220,19 @@ impl Client {
 
     async fn answer(&self, request: RequestBuilder) -> Result<Response, Error> {
         let response = request.send().await.map_err(|source| self.unreachable(source))?;
-        if response.status().is_success() { Ok(response) } else { Err(self.refused(response).await) }
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(self.refused(response).await)
+        }
     }
 
     async fn refused(&self, response: Response) -> Error {
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| {
-            value.to_str().ok()?.parse().ok().map(Duration::from_secs)
-        });
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok().map(Duration::from_secs));
         let bytes = response.bytes().await.unwrap_or_default();
         match serde_json::from_slice::<Refusal>(&bytes) {
             Ok(refusal) => Error::Refused(Box::new(Refusal { retry_after, ..refusal })),

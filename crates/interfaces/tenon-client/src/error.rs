@@ -110,7 +110,9 @@ impl fmt::Display for Refusal {
         if let Some(after) = self.retry_after {
             write!(f, "\n  try again in {} s", after.as_secs())?;
         }
-        if self.status >= 500 && let Some(id) = &self.request_id {
+        if self.status >= 500
+            && let Some(id) = &self.request_id
+        {
             write!(f, "\n  request {id}")?;
         }
         if !self.help.is_empty() {

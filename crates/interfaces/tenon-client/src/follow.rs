@@ -216,14 +216,17 @@ mod tests {
     #[test]
     fn events_are_the_same_however_the_stream_is_cut() {
         let whole = frames(TEXT.len());
-        assert_eq!(whole, [
-            Frame {
-                name: "step".into(),
-                id: Some("1.2".into()),
-                data: "{\"a\":\n \"ü\"}".into()
-            },
-            Frame { name: "end".into(), id: None, data: "{}".into() },
-        ]);
+        assert_eq!(
+            whole,
+            [
+                Frame {
+                    name: "step".into(),
+                    id: Some("1.2".into()),
+                    data: "{\"a\":\n \"ü\"}".into()
+                },
+                Frame { name: "end".into(), id: None, data: "{}".into() },
+            ]
+        );
         for chunk in 1..TEXT.len() {
             assert_eq!(frames(chunk), whole, "cut every {chunk} bytes");
         }

@@ -5,3 +5,5 @@ mod answers;
 mod connections;
 mod requests;
 mod server;
+mod steps;
+mod tls;

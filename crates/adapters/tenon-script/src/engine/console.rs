@@ -4,13 +4,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use rquickjs::function::Rest;
-use rquickjs::{Ctx, Function, Object, Result, Value};
+use rquickjs::{Ctx, Object, Result, Value};
 use tenon_exec::ports::script::ConsoleLine;
 
+use super::Limits;
+use super::keeper::Keeper;
 use crate::wire::LEVELS;
 
 /// The lines of one call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Console {
     lines: Vec<ConsoleLine>,
     dropped: u32,
@@ -19,9 +21,10 @@ pub struct Console {
 }
 
 impl Console {
-    /// Keeps at most so many lines and bytes; the rest is counted.
-    pub fn new(lines_max: usize, bytes_max: usize) -> Self {
-        Self { lines_max, bytes_left: bytes_max, ..Self::default() }
+    /// Keeps as many lines and bytes as the limits allow; the rest is counted.
+    pub fn new(limits: Limits) -> Self {
+        let (lines_max, bytes_left) = (limits.console_lines, limits.console_bytes);
+        Self { lines_max, bytes_left, lines: Vec::new(), dropped: 0 }
     }
 
     /// The lines, and how many did not fit.
@@ -46,7 +49,7 @@ impl Console {
 }
 
 /// Puts `console` into the globals.
-pub fn install(ctx: &Ctx<'_>, console: &Rc<RefCell<Console>>) -> Result<()> {
+pub fn install(ctx: &Ctx<'_>, keeper: &Keeper, console: &Rc<RefCell<Console>>) -> Result<()> {
     let object = Object::new(ctx.clone())?;
     for level in LEVELS {
         let console = Rc::clone(console);
@@ -59,7 +62,7 @@ pub fn install(ctx: &Ctx<'_>, console: &Rc<RefCell<Console>>) -> Result<()> {
             let words: Vec<String> = values.iter().map(show).collect();
             console.borrow_mut().push(level, words.join(" "));
         };
-        object.set(level, Function::new(ctx.clone(), write)?)?;
+        object.set(level, keeper.function(ctx, write)?)?;
     }
     ctx.globals().set("console", object)
 }

@@ -1,7 +1,7 @@
 //! The standard library of functions: pure helpers, loaded when first used.
 //!
-//! Each part is a JavaScript file here, an expression whose value is `(native, load) => members`.
-//! `native` holds what is better done in Rust. Parts are compiled once per process; a call pays
+//! Each part is a JavaScript file here, an expression whose value is a function from `native`,
+//! what is better done in Rust, to the part's members. Parts are compiled once per process; a call pays
 //! for those it touches. Nothing here reaches outside the runtime.
 
 mod dates;
@@ -9,10 +9,11 @@ mod native;
 
 use std::rc::Rc;
 
-use rquickjs::{Ctx, Exception, Function, Object, Persistent, Result, Value};
+use rquickjs::{Ctx, Exception, Function, Object, Persistent, Result};
 
 use super::bytecode::Bytecode;
 use super::failure::syntax;
+use super::keeper::Keeper;
 use crate::wire::Failure;
 
 const PRELUDE: &str = include_str!("libraries/prelude.js");
@@ -61,20 +62,25 @@ impl Libraries {
     }
 
     /// Puts lazy globals and the `libraries` object into a fresh context.
-    pub fn install(&self, ctx: &Ctx<'_>) -> Result<Furniture> {
+    pub fn install<'js>(&self, ctx: &Ctx<'js>, keeper: &Keeper) -> Result<Furniture> {
         let internals = Object::new(ctx.clone())?;
-        let parts = Rc::clone(&self.parts);
         let kept = Persistent::save(ctx, internals.clone());
-        let load = Function::new(ctx.clone(), move |ctx, name| load_part(&ctx, &parts, name))?;
-        self.prelude.run_function(ctx)?.call::<_, ()>((internals, load))?;
+        let natives = Object::new(ctx.clone())?;
+        for (name, _) in PARTS {
+            natives.set(name, native::of(ctx, keeper, name)?)?;
+        }
+        let parts = Rc::clone(&self.parts);
+        let load = move |ctx: Ctx<'js>, name: String| load(&ctx, &parts, &name);
+        let load = keeper.function(ctx, load)?;
+        self.prelude.run_function(ctx)?.call::<_, ()>((internals, natives, load))?;
         Ok(Furniture { internals: kept })
     }
 }
 
-fn load_part<'js>(ctx: &Ctx<'js>, parts: &[Bytecode], name: String) -> Result<Value<'js>> {
-    let Some(index) = PARTS.iter().position(|(known, _)| *known == name) else {
-        return Err(Exception::throw_reference(ctx, "no such library"));
-    };
-    let native = native::of(ctx, &name)?;
-    parts[index].run_function(ctx)?.call((native,))
+/// The function that makes one part.
+fn load<'js>(ctx: &Ctx<'js>, parts: &[Bytecode], name: &str) -> Result<Function<'js>> {
+    match PARTS.iter().position(|(known, _)| *known == name) {
+        Some(index) => parts[index].run_function(ctx),
+        None => Err(Exception::throw_reference(ctx, "no such library")),
+    }
 }

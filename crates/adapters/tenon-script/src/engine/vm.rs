@@ -1,4 +1,4 @@
-//! One runtime for one call.
+//! A runtime that runs calls, one after the other, each as if it were the first.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,7 +13,8 @@ use tenon_exec::ports::script::{ConsoleLine, FunctionErrorKind};
 use super::Limits;
 use super::console::{self, Console};
 use super::failure::Stop;
-use super::heap::{ChunkPool, Heap};
+use super::heap::Heap;
+use super::keeper::Keeper;
 use super::libraries::{Furniture, Libraries};
 use super::output;
 use super::program::{Entry, Program};
@@ -86,11 +87,13 @@ impl CallState {
     }
 }
 
-/// A fresh runtime with one context.
+/// A runtime with one context.
 pub struct Vm {
     // Dropped in this order: what lives in the context before the context.
-    furniture: RefCell<Option<Furniture>>,
+    furniture: Option<Furniture>,
+    keeper: Keeper,
     context: Context,
+    heap: Heap,
     limits: Limits,
     state: Rc<CallState>,
     console: Rc<RefCell<Console>>,
@@ -98,7 +101,7 @@ pub struct Vm {
 
 impl Vm {
     /// A runtime with nothing of ours in it: enough to compile.
-    pub(super) fn bare(limits: Limits, chunks: &ChunkPool) -> Result<Self, Failure> {
+    pub(super) fn bare(limits: Limits) -> Result<Self, Failure> {
         let state = Rc::new(CallState {
             deadline: Cell::new(None),
             timeout: Cell::new(Duration::ZERO),
@@ -107,38 +110,49 @@ impl Vm {
             memory_bytes: limits.memory_bytes,
         });
         let flag = Rc::clone(&state.is_memory_exhausted);
-        let heap = Heap::new(chunks.clone(), limits.memory_bytes, flag);
-        let runtime = Runtime::new_with_alloc(heap).map_err(|_| state.memory_failure())?;
+        let heap = Heap::new(limits.memory_bytes, flag).ok_or_else(|| state.memory_failure())?;
+        let runtime = Runtime::new_with_alloc(heap.clone()).map_err(|_| state.memory_failure())?;
         runtime.set_max_stack_size(limits.stack_bytes);
         let watch = Rc::clone(&state);
         runtime.set_interrupt_handler(Some(Box::new(move || watch.is_interrupted())));
         let context =
             Context::custom::<Intrinsics>(&runtime).map_err(|_| state.memory_failure())?;
-        let console = Console::new(limits.console_lines, limits.console_bytes);
-        Ok(Self {
-            furniture: RefCell::new(None),
-            context,
-            limits,
-            state,
-            console: Rc::new(RefCell::new(console)),
-        })
+        let console = Rc::new(RefCell::new(Console::new(limits)));
+        let keeper = Keeper::default();
+        Ok(Self { furniture: None, keeper, context, heap, limits, state, console })
     }
 
-    /// Puts in what a function finds besides the language: console, timers, libraries.
-    pub(super) fn furnish(&self, libraries: &Libraries) -> Result<(), Failure> {
-        self.with(|ctx| {
-            console::install(ctx, &self.console)
-                .and_then(|()| libraries.install(ctx))
-                .map(|furniture| *self.furniture.borrow_mut() = Some(furniture))
-                .map_err(|error| Stop::from(error).into_failure(ctx, &self.state))
-        })
+    /// A runtime with what a function finds besides the language: console, timers, libraries.
+    pub(super) fn furnished(limits: Limits, libraries: &Libraries) -> Result<Self, Failure> {
+        let mut vm = Self::bare(limits)?;
+        let furniture = vm.with(|ctx| {
+            console::install(ctx, &vm.keeper, &vm.console)
+                .and_then(|()| libraries.install(ctx, &vm.keeper))
+                .map_err(|error| Stop::from(error).into_failure(ctx, &vm.state))
+        });
+        vm.furniture = Some(furniture?);
+        if vm.heap.take_picture() { Ok(vm) } else { Err(vm.state.memory_failure()) }
+    }
+
+    /// Undoes everything that calls did, for the next call.
+    pub fn reset(&mut self) {
+        self.state.deadline.set(None);
+        self.state.has_timed_out.set(false);
+        *self.console.borrow_mut() = Console::new(self.limits);
+        #[expect(unsafe_code, reason = "the heap cannot know who still points into it")]
+        // SAFETY: `&mut self` proves that no code runs in the context. No handle from a call
+        // outlives `run`; furniture and keeper were made before the picture was taken, and the
+        // keeper's references have kept every native function alive since.
+        unsafe {
+            self.heap.restore();
+        }
     }
 
     pub(super) fn with<R>(&self, work: impl FnOnce(&Ctx<'_>) -> R) -> R {
         self.context.with(|ctx| work(&ctx))
     }
 
-    /// Runs a program once. A runtime is for one call: drop it afterwards.
+    /// Runs a program. What it leaves behind stays until [`Vm::reset`].
     pub fn run(&self, program: &Program, parameters: Vec<u8>, timeout: Duration) -> Outcome {
         self.state.timeout.set(timeout);
         self.state.deadline.set(Instant::now().checked_add(timeout));
@@ -217,8 +231,7 @@ impl Vm {
     }
 
     fn internals<'js>(&self, ctx: &Ctx<'js>) -> Result<Object<'js>, Stop> {
-        let furniture = self.furniture.borrow();
-        let furniture = furniture.as_ref().expect("a runtime that runs code was furnished");
+        let furniture = self.furniture.as_ref().expect("a runtime that runs code was furnished");
         Ok(furniture.internals(ctx)?)
     }
 }

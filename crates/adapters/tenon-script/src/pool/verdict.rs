@@ -9,6 +9,9 @@ use tenon_exec::ports::script::{FunctionError, FunctionErrorKind};
 use super::process::Loss;
 use super::{refused, unavailable};
 
+/// Exit code of a Rust program that panicked.
+const PANICKED: i32 = 101;
+
 /// The error of a call whose process was lost. `death` is how the process ended by itself.
 ///
 /// Signals that people, supervisors and the kernel's memory killer send say nothing about the
@@ -41,7 +44,9 @@ fn of_death(death: Option<ExitStatus>) -> FunctionError {
         Some(_) => {
             refused(FunctionErrorKind::Thrown, format!("the function broke its process ({status})"))
         }
-        None if status.success() => unavailable("the function runner ended"),
+        None if status.code() == Some(PANICKED) => {
+            refused(FunctionErrorKind::Thrown, "the function broke its process".to_owned())
+        }
         None => unavailable(format!("the function runner failed ({status})")),
     }
 }
@@ -69,5 +74,8 @@ mod tests {
         assert_eq!(kind_of_signal(libc::SIGABRT), FunctionErrorKind::Memory);
         assert_eq!(kind_of_signal(libc::SIGXCPU), FunctionErrorKind::Timeout);
         assert_eq!(kind_of_signal(libc::SIGILL), FunctionErrorKind::Thrown);
+        let panicked = ExitStatus::from_raw(PANICKED << 8);
+        let error = of(&Loss::Gone, Some(panicked), Duration::ZERO);
+        assert_eq!(error.kind, FunctionErrorKind::Thrown);
     }
 }

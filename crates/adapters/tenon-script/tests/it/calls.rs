@@ -186,3 +186,47 @@ async fn nothing_is_left_of_a_call_for_the_next() {
     }
     assert!(pool.process_ids().len() <= 2, "the calls shared a process");
 }
+
+#[tokio::test]
+async fn whatever_a_call_breaks_is_whole_again_for_the_next() {
+    let pool = pool().await;
+    let project = ProjectId::new();
+    let whole = "function run(p, { text, crypto, date, encoding }) { console.log('here'); \
+        return [text.slug('Ä b'), crypto.sha256('abc').slice(0, 8), date.add('2024-01-31', \
+        { months: 1 }).slice(0, 10), encoding.hex.encode('a'), btoa('a'), typeof setTimeout] }";
+    let breakers = [
+        "function run() { for (const k of Object.keys(console)) delete console[k]; \
+            console = null; globalThis.console = undefined; return 1 }",
+        "function run(p, libraries) { const { crypto, date, encoding } = libraries; \
+            crypto.sha256('x'); date.parse('2024-01-01'); encoding.hex.encode('x'); \
+            for (const k of Object.keys(libraries)) delete libraries[k]; return 1 }",
+        "function run() { for (const k of Object.getOwnPropertyNames(globalThis)) \
+            { try { delete globalThis[k] } catch {} } return 1 }",
+        "function run() { const seen = []; const take = (o) => { if (o && !seen.includes(o) && \
+            typeof o === 'object') { seen.push(o); for (const k of Object.keys(o)) \
+            { const v = o[k]; o[k] = null; take(v) } } }; take(globalThis); return 1 }",
+        "function run() { Object.setPrototypeOf(Object.prototype.constructor, null); \
+            Object.freeze(Array.prototype); Promise.prototype.then = null; return 1 }",
+        "function run() { throw new Error('x') }",
+        "async function run() { setTimeout(() => {}, 1e6); await null; throw 1 }",
+        "function run() { return new Promise(() => {}) }",
+        "function run() { const a = []; while (true) a.push(new Array(10000).fill(7)) }",
+        "function run() { return run() + 1 }",
+        "function run() { const big = []; for (let i = 0; i < 2e5; i++) big.push({ i }); return 1 }",
+        "function run() { while (true) {} }",
+        "function run( {",
+    ];
+    for round in 0..4 {
+        for breaker in breakers {
+            let mut bad = call(project, breaker, &json!({}));
+            bad.timeout = Duration::from_millis(150);
+            let _ = pool.run(bad).await;
+            let outcome = pool.run(call(project, whole, &json!({}))).await;
+            let outcome = outcome.unwrap_or_else(|error| panic!("{round} {breaker}: {error}"));
+            let expected = r#"["a-b","ba7816bf","2024-02-29","61","YQ==","function"]"#;
+            assert_eq!(outcome.output, expected, "{round} {breaker}");
+            assert_eq!(outcome.console.len(), 1, "{round} {breaker}");
+        }
+    }
+    assert!(pool.process_ids().len() <= 2, "no process was lost over it");
+}

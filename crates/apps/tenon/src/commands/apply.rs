@@ -110,8 +110,8 @@ fn read_all(files: &[PathBuf]) -> anyhow::Result<Vec<Document>> {
             documents.push(Document { file: "<stdin>".to_owned(), text });
             continue;
         }
-        let metadata = std::fs::metadata(file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
+        let metadata =
+            std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
         if metadata.is_dir() {
             let before = paths.len();
             walk(file, 0, &mut paths)?;
@@ -142,8 +142,7 @@ fn walk(folder: &Path, depth: usize, paths: &mut BTreeSet<PathBuf>) -> anyhow::R
         if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
-        let kind =
-            entry.file_type().with_context(|| format!("cannot read {}", path.display()))?;
+        let kind = entry.file_type().with_context(|| format!("cannot read {}", path.display()))?;
         if kind.is_dir() {
             walk(&path, depth + 1, paths)?;
         } else if is_document(&path) && path.is_file() {

@@ -178,7 +178,7 @@ impl Product {
         writeln!(out, "  {program} apply -f examples/quickstart")?;
         writeln!(
             out,
-            "  curl -sS {server}/api/v1/projects/{project}/events \\\n    -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' \\\n    -d '{{\"name\":\"contact.created\",\"user\":\"user-1\",\"payload\":{{\"id\":\"c-1\",\"email\":\"ada@example.test\"}}}}'"
+            "  curl -sS {server}/api/v1/projects/{project}/events \\\n    -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' \\\n    -d '{{\"name\":\"contact.created\",\"user\":\"user-1\",\"payload\":{{\"id\":\"c-1\"}}}}'"
         )?;
         writeln!(out, "  {program} runs list\n")?;
         writeln!(out, "Ctrl-C stops it.")?;
@@ -206,7 +206,9 @@ async fn start_demo(
     })?;
     let url = format!("http://{}", listener.local_addr()?);
     let task = tokio::spawn(async move {
-        let _ = (listener, stop);
+        if let Err(error) = crate::demo_service::serve(listener, stop).await {
+            tracing::error!(error = %error, "the demo service ended");
+        }
     });
     Ok((url, task))
 }

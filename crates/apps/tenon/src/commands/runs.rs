@@ -1,7 +1,7 @@
 //! `tenon runs`: what ran and what runs.
 
 mod find;
-mod follow;
+pub mod follow;
 mod show;
 
 use std::process::ExitCode;

@@ -49,8 +49,7 @@ impl Contacts {
     pub(super) fn seeded() -> Self {
         let contacts: BTreeMap<usize, Value> =
             (1..=seeds::CONTACTS).map(|number| (number, seeds::contact(number))).collect();
-        let held =
-            Held { contacts, next: seeds::CONTACTS + 1, made: BoundedMap::new(KEYS_MAX) };
+        let held = Held { contacts, next: seeds::CONTACTS + 1, made: BoundedMap::new(KEYS_MAX) };
         Self { held: Mutex::new(held) }
     }
 

@@ -66,7 +66,8 @@ impl Effects {
         let mut held = Held::default();
         for line in text[..whole].lines() {
             let key = Some(line).filter(|line| !line.is_empty());
-            let is_key = line.len() <= KEY_BYTES_MAX && line.bytes().all(|b| matches!(b, b' '..=b'~'));
+            let is_key =
+                line.len() <= KEY_BYTES_MAX && line.bytes().all(|b| matches!(b, b' '..=b'~'));
             if !is_key || !held.has_room_for(key) {
                 let message = format!("`{}` is not a list of keys", path.display());
                 return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message));

@@ -52,10 +52,14 @@ pub(super) async fn xml(State(demo): State<Shared>) -> Response {
     let (contacts, _) = demo.contacts.page(0, 10);
     let mut document = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<contacts>\n");
     for contact in &contacts {
-        let text = |name: &str| escaped(contact.get(name).and_then(Value::as_str).unwrap_or_default());
+        let text =
+            |name: &str| escaped(contact.get(name).and_then(Value::as_str).unwrap_or_default());
         let (id, name, email) = (text("id"), text("name"), text("email"));
-        writeln!(document, "  <contact id=\"{id}\"><name>{name}</name><email>{email}</email></contact>")
-            .expect("writing to a string does not fail");
+        writeln!(
+            document,
+            "  <contact id=\"{id}\"><name>{name}</name><email>{email}</email></contact>"
+        )
+        .expect("writing to a string does not fail");
     }
     document.push_str("</contacts>\n");
     ([(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"))], document)

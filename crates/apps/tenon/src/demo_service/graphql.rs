@@ -11,9 +11,9 @@ use axum::extract::rejection::JsonRejection;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::Shared;
 use super::contacts::Contacts;
 use super::refusal::Refusal;
-use super::Shared;
 use read::{Argument, Field};
 
 const FIRST_MAX: u64 = 100;
@@ -62,7 +62,9 @@ fn data(contacts: &Contacts, call: &Call) -> Result<Value, String> {
                 let (page, _) = contacts.page(0, first as usize);
                 page.iter().map(|contact| selected(contact, field)).collect::<Result<_, _>>()?
             }
-            other => return Err(format!("there is no field `{other}`; ask for contact or contacts")),
+            other => {
+                return Err(format!("there is no field `{other}`; ask for contact or contacts"));
+            }
         };
         data.insert(field.key().to_owned(), value);
     }
@@ -110,7 +112,9 @@ impl Arguments<'_> {
     fn number(&self, name: &str) -> Result<Option<u64>, String> {
         match self.value(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => value.as_u64().map(Some).ok_or_else(|| format!("`{name}` is a whole number")),
+            Some(value) => {
+                value.as_u64().map(Some).ok_or_else(|| format!("`{name}` is a whole number"))
+            }
         }
     }
 }

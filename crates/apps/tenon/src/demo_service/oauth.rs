@@ -69,7 +69,8 @@ pub(super) async fn token(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
     let form: Vec<(String, String)> = form_urlencoded::parse(&body?).into_owned().collect();
-    let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let field =
+        |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     if field("grant_type") != Some("client_credentials") {
         return Ok(oauth_error(StatusCode::BAD_REQUEST, "unsupported_grant_type"));
     }

@@ -55,8 +55,12 @@ impl Refusal {
     }
 
     pub(super) fn unavailable(retry_after_seconds: u32) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "a failure, on purpose; try again")
-            .with(RETRY_AFTER, retry_after_seconds.into())
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "a failure, on purpose; try again",
+        )
+        .with(RETRY_AFTER, retry_after_seconds.into())
     }
 
     pub(super) fn too_many(retry_after_seconds: u32) -> Self {

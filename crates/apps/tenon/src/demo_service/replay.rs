@@ -40,7 +40,9 @@ impl IntoResponse for Created {
     fn into_response(self) -> Response {
         match self {
             Self::Now(value) => (StatusCode::CREATED, Json(value)).into_response(),
-            Self::Before(value) => (StatusCode::OK, [(REPLAYED, "true")], Json(value)).into_response(),
+            Self::Before(value) => {
+                (StatusCode::OK, [(REPLAYED, "true")], Json(value)).into_response()
+            }
         }
     }
 }

@@ -8,12 +8,45 @@ pub(super) const CONTACTS: usize = 250;
 pub(super) const ORDERS: usize = 120;
 
 const FIRST_NAMES: [&str; 20] = [
-    "Ada", "Alan", "Barbara", "Claude", "Dorothy", "Edsger", "Frances", "Grace", "Hedy", "Ivan",
-    "Joan", "Katherine", "Linus", "Margaret", "Niklaus", "Ole", "Radia", "Sophie", "Tony", "Zoë",
+    "Ada",
+    "Alan",
+    "Barbara",
+    "Claude",
+    "Dorothy",
+    "Edsger",
+    "Frances",
+    "Grace",
+    "Hedy",
+    "Ivan",
+    "Joan",
+    "Katherine",
+    "Linus",
+    "Margaret",
+    "Niklaus",
+    "Ole",
+    "Radia",
+    "Sophie",
+    "Tony",
+    "Zoë",
 ];
 const LAST_NAMES: [&str; 17] = [
-    "Abel", "Becker", "Castro", "Dubois", "Eriksen", "Fischer", "García", "Hoang", "Ito",
-    "Jansen", "Kowalska", "Lindqvist", "Moreau", "Novák", "O'Brien", "Rossi", "Şahin",
+    "Abel",
+    "Becker",
+    "Castro",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "García",
+    "Hoang",
+    "Ito",
+    "Jansen",
+    "Kowalska",
+    "Lindqvist",
+    "Moreau",
+    "Novák",
+    "O'Brien",
+    "Rossi",
+    "Şahin",
 ];
 const COMPANIES: [&str; 7] =
     ["Acme", "Borealis", "Cobalt Works", "Delta Mill", "Ember & Co", "Fjord Labs", "Grove"];
@@ -36,7 +69,7 @@ pub(super) fn contact(number: usize) -> Value {
         "company": COMPANIES[index % COMPANIES.len()],
         "country": COUNTRIES[index % COUNTRIES.len()],
         "plan": PLANS[index % PLANS.len()],
-        "score": index * 37 % 101,
+        "score": (index * 37 + 72) % 101,
         "created_at": moment(index),
     })
 }

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Demo, serve_with};
+use super::{Demo, STOP_GRACE, serve_with};
 
 struct Service {
     url: String,
@@ -224,10 +225,7 @@ async fn upload_tells_the_parts() {
     };
     assert_eq!((&note["name"], &note["text"]), (&json!("note"), &json!("hi")));
     assert_eq!((&file["filename"], &file["size"]), (&json!("a.bin"), &json!(3)));
-    assert_eq!(
-        file["sha256"],
-        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    );
+    assert_eq!(file["sha256"], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_eq!(file["text"], Value::Null, "a file's content is not told");
 }
 
@@ -235,7 +233,8 @@ async fn upload_tells_the_parts() {
 async fn a_token_opens_what_is_secure_until_it_expires() {
     let service = Service::start().await;
     let form = |lifetime: &'static str| {
-        let fields = [("grant_type", "client_credentials"), ("scope", "read"), ("expires_in", lifetime)];
+        let fields =
+            [("grant_type", "client_credentials"), ("scope", "read"), ("expires_in", lifetime)];
         service.post("/oauth/token").form(&fields)
     };
     let secure = |token: &Value| {
@@ -251,7 +250,10 @@ async fn a_token_opens_what_is_secure_until_it_expires() {
     let expired = body(sent(form("0").basic_auth("demo-client", Some("demo-secret"))).await).await;
     assert_eq!(status(secure(&expired["access_token"])).await, 401);
     let closed = sent(service.get("/secure/profile")).await;
-    assert_eq!((closed.status().as_u16(), &closed.headers()["www-authenticate"]), (401, &"Bearer".parse().expect("it is a value")));
+    assert_eq!(
+        (closed.status().as_u16(), &closed.headers()["www-authenticate"]),
+        (401, &"Bearer".parse().expect("it is a value"))
+    );
     let wrong = form("60").basic_auth("demo-client", Some("other"));
     assert_eq!(status(wrong).await, 401);
     let in_form = [
@@ -356,12 +358,30 @@ async fn what_is_not_there_is_said_in_json() {
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_slow_calls() {
+async fn the_page_shows_a_contact_as_it_is() {
+    let page = include_str!("../../../../../docs/reference/demo-service.md");
+    let (_, rest) = page.split_once("```json").expect("the page shows a contact");
+    let (shown, _) = rest.split_once("```").expect("the example ends");
+    let shown: Value = serde_json::from_str(shown).expect("the example is JSON");
     let service = Service::start().await;
-    let slow = tokio::spawn(service.get("/slow?ms=60000").send());
-    while !slow.is_finished() && service.json("/healthz").await["status"] != "ok" {}
+    assert_eq!(service.json("/contacts/c-3").await, shown);
+}
+
+/// The call is under way for certain: the service asks for its body, which never comes.
+#[tokio::test]
+async fn a_stop_waits_for_calls_under_way_but_not_for_long() {
+    let service = Service::start().await;
+    let address = service.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("the service listens");
+    let head =
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("the call can be sent");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.expect("the service answers");
+    assert_eq!(&answer, b"HTTP/1.1 100");
     let started = Instant::now();
     service.stop().await;
-    assert!(started.elapsed() < Duration::from_secs(20));
-    slow.abort();
+    let took = started.elapsed();
+    assert!(took >= STOP_GRACE, "it waited {took:?} only");
+    assert!(took < STOP_GRACE * 10, "it waited for {took:?}");
 }

@@ -99,7 +99,8 @@ mod tests {
     fn a_place_that_is_not_in_the_text_is_still_named() {
         let shown = show_fault(&fault(), Some("only one line"), Paint::plain());
         assert!(shown.contains("a.yaml:10:11") && !shown.contains('^'), "{shown}");
-        let no_place = Fault { line: None, column: None, pointer: Some("/steps/0".into()), ..fault() };
+        let no_place =
+            Fault { line: None, column: None, pointer: Some("/steps/0".into()), ..fault() };
         assert!(show_fault(&no_place, None, Paint::plain()).contains("a.yaml at /steps/0"));
     }
 

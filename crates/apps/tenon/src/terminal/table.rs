@@ -26,8 +26,7 @@ pub fn step_table(steps: &[StepRecordView]) -> String {
 }
 
 /// [`run_table`] with or without colours.
-#[must_use]
-pub fn run_table_painted(runs: &[Run], paint: Paint) -> String {
+fn run_table_painted(runs: &[Run], paint: Paint) -> String {
     let mut table = table(
         &["run", "workflow", "user", "status", "trigger", "started", "duration", "attempts"],
         paint,
@@ -48,8 +47,7 @@ pub fn run_table_painted(runs: &[Run], paint: Paint) -> String {
 }
 
 /// [`step_table`] with or without colours.
-#[must_use]
-pub fn step_table_painted(steps: &[StepRecordView], paint: Paint) -> String {
+fn step_table_painted(steps: &[StepRecordView], paint: Paint) -> String {
     let mut table =
         table(&["step", "type", "iteration", "attempt", "status", "duration", "summary"], paint);
     for step in steps {
@@ -101,14 +99,13 @@ pub fn user_table(users: &[User], paint: Paint) -> String {
 }
 
 /// The end of a run's id: the beginning is its time, which runs of the same minute share.
-#[must_use]
-pub fn short_id(run: RunId) -> String {
+fn short_id(run: RunId) -> String {
     let text = run.to_string();
     text[text.len() - 8..].to_owned()
 }
 
 /// What a step gave, or why it failed, in one line.
-pub(super) fn summary(step: &StepRecordView) -> String {
+fn summary(step: &StepRecordView) -> String {
     let text = match (&step.error, step.retry_at, &step.output, &step.output_omitted) {
         (Some(error), _, _, _) => format!("{}: {}", error.code, error.message),
         (None, Some(at), _, _) => format!("until {}", time(at)),
@@ -189,7 +186,8 @@ mod tests {
     fn a_run_is_one_line_with_the_end_of_its_id() {
         let table = run_table_painted(&[run("failed")], Paint::plain());
         let line = table.lines().nth(3).expect("there is a row");
-        for part in ["aabbccdd", "welcome", "failed", "app_event", "2026-03-01 08:00:01", "1.23 s"] {
+        for part in ["aabbccdd", "welcome", "failed", "app_event", "2026-03-01 08:00:01", "1.23 s"]
+        {
             assert!(line.contains(part), "{part}: {line}");
         }
         assert!(!line.contains("0199a1b2"), "{line}");

@@ -1,6 +1,7 @@
 //! The workflow document as its users see it: texts in, workflows or diagnostics out.
 
 mod documents;
+mod examples;
 mod fingerprint;
 mod graph;
 mod reference_page;

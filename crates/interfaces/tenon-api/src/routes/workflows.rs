@@ -2,7 +2,6 @@
 
 mod apply;
 
-
 pub(super) use apply::load;
 use axum::Json;
 use axum::extract::State;

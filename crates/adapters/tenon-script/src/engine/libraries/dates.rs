@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::native::Natives;
 
 /// Adds the functions of this module.
-pub fn add_to(native: &Natives<'_>) -> Result<()> {
+pub fn add_to(native: &Natives<'_, '_>) -> Result<()> {
     native.add("toIso", |ctx: Ctx<'_>, text: String, zone: String| {
         or_throw(&ctx, moment(&text, &zone).map(|zoned| iso(&zoned)))
     })?;

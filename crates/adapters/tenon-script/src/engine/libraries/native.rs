@@ -1,19 +1,23 @@
 //! What the libraries leave to Rust: encodings and hashes.
+//!
+//! Bytes that go to JavaScript are copied into its heap, never lent: only what lies there is
+//! given back when the heap is restored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rquickjs::function::IntoJsFunc;
-use rquickjs::{Ctx, Exception, Function, Object, Result, TypedArray};
+use rquickjs::{Ctx, Exception, Object, Result, TypedArray};
 use sha2::{Digest, Sha256, Sha512};
 
+use super::super::keeper::Keeper;
 use super::dates;
 
 /// Bytes as JavaScript sees them.
 type Bytes<'js> = TypedArray<'js, u8>;
 
 /// The natives of one library.
-pub fn of<'js>(ctx: &Ctx<'js>, library: &str) -> Result<Object<'js>> {
-    let native = Natives(Object::new(ctx.clone())?);
+pub fn of<'js>(ctx: &Ctx<'js>, keeper: &Keeper, library: &str) -> Result<Object<'js>> {
+    let native = Natives { object: Object::new(ctx.clone())?, keeper };
     match library {
         "crypto" => {
             native.add("hash", hash)?;
@@ -36,16 +40,19 @@ pub fn of<'js>(ctx: &Ctx<'js>, library: &str) -> Result<Object<'js>> {
         "date" => dates::add_to(&native)?,
         _ => {}
     }
-    Ok(native.0)
+    Ok(native.object)
 }
 
 /// An object of native functions.
-pub struct Natives<'js>(Object<'js>);
+pub struct Natives<'js, 'a> {
+    object: Object<'js>,
+    keeper: &'a Keeper,
+}
 
-impl<'js> Natives<'js> {
+impl<'js> Natives<'js, '_> {
     /// Adds one function.
     pub fn add<P, F: IntoJsFunc<'js, P> + 'js>(&self, name: &str, function: F) -> Result<()> {
-        self.0.set(name, Function::new(self.0.ctx().clone(), function)?)
+        self.object.set(name, self.keeper.function(self.object.ctx(), function)?)
     }
 }
 
@@ -81,7 +88,7 @@ fn hex_decode<'js>(ctx: Ctx<'js>, text: String) -> Result<Bytes<'js>> {
     match digits {
         Some(digits) if digits.len().is_multiple_of(2) => {
             let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).unwrap_or(0);
-            Bytes::new(ctx, digits.chunks_exact(2).map(byte).collect::<Vec<u8>>())
+            Bytes::new_copy(ctx, digits.chunks_exact(2).map(byte).collect::<Vec<u8>>())
         }
         _ => Err(Exception::throw_syntax(&ctx, "this is not hex")),
     }
@@ -99,13 +106,13 @@ fn base64_decode<'js>(ctx: Ctx<'js>, text: String) -> Result<Bytes<'js>> {
         })
         .collect();
     match URL_SAFE_NO_PAD.decode(plain) {
-        Ok(bytes) => Bytes::new(ctx, bytes),
+        Ok(bytes) => Bytes::new_copy(ctx, bytes),
         Err(_) => Err(Exception::throw_syntax(&ctx, "this is not base64")),
     }
 }
 
 fn utf8_encode<'js>(ctx: Ctx<'js>, text: String) -> Result<Bytes<'js>> {
-    Bytes::new(ctx, text.into_bytes())
+    Bytes::new_copy(ctx, text.into_bytes())
 }
 
 fn utf8_decode(ctx: Ctx<'_>, bytes: Bytes<'_>) -> Result<String> {

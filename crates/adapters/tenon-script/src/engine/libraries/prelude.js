@@ -1,5 +1,5 @@
 // Defines what a function finds besides the language, each thing made when first read.
-(function (internals, load) {
+(function (internals, natives, load) {
   const lazy = (target, name, make) =>
     Object.defineProperty(target, name, {
       configurable: true,
@@ -14,7 +14,7 @@
       },
     });
   const loaded = {};
-  const part = (name) => (loaded[name] ??= load(name));
+  const part = (name) => (loaded[name] ??= load(name)(natives[name]));
   const libraries = {};
   for (const name of ["text", "collection", "date", "crypto", "encoding", "csv", "xml"]) {
     lazy(libraries, name, () => part(name));

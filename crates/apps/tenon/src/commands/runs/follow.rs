@@ -61,7 +61,8 @@ pub fn run_line(run: &Run, paint: Paint) -> String {
     line
 }
 
-fn step_line(step: &StepRecordView, paint: Paint) -> String {
+/// A recorded attempt in one line.
+pub fn step_line(step: &StepRecordView, paint: Paint) -> String {
     let place = match step.iteration.is_empty() {
         true => step.step.clone(),
         false => {

@@ -13,11 +13,7 @@ use crate::terminal::{self, Paint, Tone, one_line};
 const VALUE_CHARS_MAX: usize = 4_000;
 
 /// Prints a run and the table of its steps.
-pub(super) async fn show(
-    client: &Client,
-    run: Run,
-    global: &Global,
-) -> anyhow::Result<ExitCode> {
+pub(super) async fn show(client: &Client, run: Run, global: &Global) -> anyhow::Result<ExitCode> {
     let steps = steps(client, run.id).await?;
     if global.json {
         terminal::print_json(&json!({"run": run, "steps": steps}));
@@ -104,7 +100,9 @@ async fn value(
 ) -> anyhow::Result<()> {
     let text = match (shown, omitted) {
         (Some(value), _) => serde_json::to_string_pretty(value)?,
-        (None, Some(omitted)) => String::from_utf8_lossy(&client.value(omitted).await?).into_owned(),
+        (None, Some(omitted)) => {
+            String::from_utf8_lossy(&client.value(omitted).await?).into_owned()
+        }
         (None, None) => return Ok(()),
     };
     let mut cut: String = text.chars().take(VALUE_CHARS_MAX).collect();

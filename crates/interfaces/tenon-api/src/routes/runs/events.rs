@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::SinkExt;
 use futures::Stream;
 use futures::channel::mpsc;
-use futures::SinkExt;
 use http::HeaderMap;
 use serde::Serialize;
 use tenon_domain::ProjectId;
@@ -220,12 +220,11 @@ mod tests {
 
     #[test]
     fn a_position_comes_back_as_it_went() {
-        for position in
-            [Position::default(), Position { after: Some(-2), seen: 0 }, Position {
-                after: Some(i64::MAX),
-                seen: 99,
-            }]
-        {
+        for position in [
+            Position::default(),
+            Position { after: Some(-2), seen: 0 },
+            Position { after: Some(i64::MAX), seen: 99 },
+        ] {
             assert_eq!(Position::parse(&position.id()), Some(position));
         }
         for text in ["", "1", "x.1", "1.x", "1.2.3", ".-1"] {

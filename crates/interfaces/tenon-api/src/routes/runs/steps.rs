@@ -53,8 +53,7 @@ pub(super) async fn list(
     let after = cursor.map(|StepCursor(after)| after);
     let page = api.history.steps(caller.project, path.run, after, query.limit.0).await;
     let page = page.map_err(|error| problem::of_history(&error))?;
-    let mut presenter =
-        Presenter::new(&api, (caller.project, path.run), query.payloads, cursor);
+    let mut presenter = Presenter::new(&api, (caller.project, path.run), query.payloads, cursor);
     let mut steps = Vec::with_capacity(page.steps.len());
     for record in page.steps {
         steps.push(presenter.view(record).await);

@@ -1,0 +1,96 @@
+//! The example workflows of the repository: each loads, and together they show every step type
+//! and every trigger.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use tenon_domain::limits::DocumentLimits;
+use tenon_domain::workflow::{StepKind, Trigger, Workflow, json_schema, load};
+
+use crate::documents::lines;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples").join(name)
+}
+
+/// The workflows of a folder by file stem; every file in it must be one.
+fn workflows(name: &str) -> BTreeMap<String, Workflow> {
+    let entries = std::fs::read_dir(folder(name)).expect("the folder of examples is there");
+    entries
+        .map(|entry| {
+            let path = entry.expect("the folder can be read").path();
+            let shown = path.display().to_string();
+            let text = std::fs::read_to_string(&path).expect("an example is a text file");
+            let stem = path.file_stem().expect("an example has a name").to_string_lossy();
+            match load(&shown, &text, &DocumentLimits::default()) {
+                Ok(workflow) => (stem.into_owned(), workflow),
+                Err(diagnostics) => panic!("{}", lines(&diagnostics).join("\n")),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn every_example_loads_under_the_name_of_its_file() {
+    for (stem, workflow) in workflows("quickstart") {
+        assert_eq!(workflow.name, stem);
+        assert!(workflow.description.is_some(), "{stem} has no description");
+    }
+    for (stem, workflow) in workflows("steps") {
+        assert_eq!(workflow.name, format!("step-{}", stem.replace('_', "-")));
+    }
+}
+
+#[test]
+fn each_step_type_has_an_example_of_its_own() {
+    let examples = workflows("steps");
+    let stems: BTreeSet<String> = examples.keys().cloned().collect();
+    assert_eq!(stems, step_types());
+    for (stem, workflow) in &examples {
+        let shown = workflow.steps.iter().filter(|step| step.kind.name() == stem).count();
+        assert!(shown > 0, "steps/{stem}.yaml has no {stem} step");
+    }
+}
+
+#[test]
+fn each_trigger_has_an_example() {
+    let triggers: BTreeSet<&str> = workflows("quickstart")
+        .values()
+        .flat_map(|workflow| &workflow.triggers)
+        .map(|trigger| match trigger {
+            Trigger::AppEvent { .. } => "app_event",
+            Trigger::Request {} => "request",
+            Trigger::Schedule { .. } => "schedule",
+        })
+        .collect();
+    assert_eq!(triggers, BTreeSet::from(["app_event", "request", "schedule"]));
+}
+
+/// The examples are shown to people who watch them run.
+#[test]
+fn no_example_waits_for_long() {
+    let examples = workflows("quickstart").into_iter().chain(workflows("steps"));
+    for (stem, workflow) in examples {
+        let policies = workflow.steps.iter().filter_map(|step| step.retry.as_ref());
+        for policy in policies.chain(&workflow.settings.retry) {
+            for attempt in 1..=policy.retries {
+                assert!(policy.backoff.delay(attempt).as_secs() <= 3, "{stem} retries slowly");
+            }
+        }
+        for step in &workflow.steps {
+            let StepKind::Delay(delay) = &step.kind else { continue };
+            assert!(delay.minutes.is_none() && delay.hours.is_none() && delay.days.is_none());
+            let seconds = delay.seconds.as_ref().and_then(|seconds| seconds.as_literal());
+            assert!(seconds.is_none_or(|seconds| seconds.as_f64() <= Some(2.0)), "{stem} waits");
+        }
+    }
+}
+
+/// The step types that the published schema knows.
+fn step_types() -> BTreeSet<String> {
+    let schema = json_schema();
+    let steps = schema["$defs"]["Step"]["oneOf"].as_array().expect("a step is one of its types");
+    let name =
+        |step: &serde_json::Value| step["properties"]["type"]["const"].as_str().map(str::to_owned);
+    steps.iter().map(|step| name(step).expect("a step type has a name")).collect()
+}
