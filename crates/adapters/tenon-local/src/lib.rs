@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod coordination;
+mod in_flight;
 mod plan_cache;
 mod queue;
 mod wakeups;
 
 pub use coordination::LocalCoordination;
+pub use in_flight::InFlightFile;
 pub use plan_cache::LocalPlanCache;
 pub use queue::LocalQueue;

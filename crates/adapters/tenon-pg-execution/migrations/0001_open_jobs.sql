@@ -16,7 +16,9 @@ CREATE TABLE job (
     accepted_at   timestamptz NOT NULL,
     -- Results may exist: read them before going on.
     has_progress  boolean     NOT NULL DEFAULT false,
+    -- Crashes in a row: a result recorded since the last one starts the count again.
     crashes       integer     NOT NULL DEFAULT 0,
+    crashed_at    timestamptz,
     -- When a suspended run goes on; null while it is ready.
     due_at        timestamptz,
     CHECK ((input IS NULL) <> (input_blob IS NULL))

@@ -194,14 +194,19 @@ pub async fn cancel(pool: &PgPool, project: ProjectId, run: RunId) -> Result<boo
     Ok(moved.rows_affected() == 1)
 }
 
-/// Counts a crash for each open run among these.
+/// Counts a crash for each open run among these: crashes in a row, without a result between.
 pub async fn count_crashes(
     pool: &PgPool,
     runs: &[RunId],
 ) -> Result<Vec<(RunId, u32)>, sqlx::Error> {
     let runs: Vec<Uuid> = runs.iter().map(|run| run.uuid()).collect();
     let rows = sqlx::query!(
-        "UPDATE job SET crashes = crashes + 1, has_progress = true
+        "UPDATE job
+         SET crashes = CASE WHEN EXISTS (
+                 SELECT 1 FROM step_result s
+                 WHERE s.run_id = job.run_id AND s.started_at > job.crashed_at
+             ) THEN 1 ELSE crashes + 1 END,
+             crashed_at = now(), has_progress = true
          WHERE run_id = ANY($1) RETURNING run_id, crashes",
         &runs,
     )

@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod dev;
 mod global;
+mod project;
 mod runs;
 mod server;
 mod test_run;
@@ -33,8 +34,7 @@ pub const FUNCTION_RUNNER: &str = "function-runner";
 #[command(
     name = "tenon",
     version,
-    about,
-    after_help = "Examples:\n  tenon dev                          the whole product, on this machine\n  tenon apply -f examples/quickstart  deploy workflows\n  tenon runs list                    what ran\n  tenon demo                         a tour in the terminal"
+    after_help = "Examples:\n  tenon demo                          a tour in the terminal\n  tenon dev                           the whole product, on this machine\n  tenon apply -f examples/quickstart  deploy workflows\n  tenon runs list                     what ran"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -63,6 +63,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// The service that the examples call.
     DemoService(DemoServiceArgs),
+    /// Make a project and a key of an installation.
+    Project(project::ProjectArgs),
     /// Measure this build on this machine.
     Bench(bench::BenchArgs),
     /// Print shell completions.
@@ -90,6 +92,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Users(args) => users::run(args, &global).await,
         Command::Demo(args) => demo::run(args, &global).await,
         Command::DemoService(args) => crate::demo_service::run(args).await,
+        Command::Project(args) => project::run(args, &global).await,
         Command::Bench(args) => bench::run(args, &global).await,
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Config(args) => config::run(args),

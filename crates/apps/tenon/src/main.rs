@@ -16,6 +16,9 @@ use commands::{Cli, FUNCTION_RUNNER};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The exit code of a command that could not do its work; 1 says that the work itself failed.
+const COULD_NOT_TRY: u8 = 2;
+
 fn main() -> ExitCode {
     // A function process locks itself in before anything else: no runtime, no threads.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == FUNCTION_RUNNER) {
@@ -26,14 +29,14 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime could not be started: {error}");
-            return ExitCode::FAILURE;
+            return ExitCode::from(COULD_NOT_TRY);
         }
     };
     match runtime.block_on(commands::run(cli)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(COULD_NOT_TRY)
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod duties;
 mod execution;
+mod faults;
 mod readiness;
 
 use std::collections::BTreeSet;

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tenon_domain::{QueueName, RunId};
 use tokio_util::sync::CancellationToken;
 
+use crate::ports::in_flight::InFlightLog;
 use crate::ports::queue::{Fence, JobQueue, Lease};
 
 /// How much earlier than the queue we consider a lease lost.
@@ -27,9 +28,16 @@ struct Held {
 #[derive(Default)]
 pub struct Leases {
     held: Mutex<HashMap<RunId, Held>>,
+    log: Option<Arc<dyn InFlightLog>>,
 }
 
 impl Leases {
+    /// Leases that are also noted where they outlive the process.
+    #[must_use]
+    pub fn with_log(log: Arc<dyn InFlightLog>) -> Self {
+        Self { held: Mutex::default(), log: Some(log) }
+    }
+
     /// Takes note of a claimed job; the token fires when the lease is lost.
     pub fn hold(&self, queue: &QueueName, lease: Lease, ttl: Duration) -> CancellationToken {
         let abandon = CancellationToken::new();
@@ -39,6 +47,9 @@ impl Leases {
             deadline: Instant::now() + ttl.saturating_sub(SAFETY_MARGIN),
             abandon: abandon.clone(),
         };
+        if let Some(log) = &self.log {
+            log.note(lease.run);
+        }
         if let Some(former) = self.held.lock().insert(lease.run, held) {
             former.abandon.cancel();
         }
@@ -50,6 +61,9 @@ impl Leases {
         let mut held = self.held.lock();
         if held.get(&lease.run).is_some_and(|entry| entry.fence == lease.fence) {
             held.remove(&lease.run);
+            if let Some(log) = &self.log {
+                log.forget(lease.run);
+            }
         }
     }
 
@@ -110,6 +124,9 @@ impl Leases {
             if lost.contains(&lease.run) {
                 entry.abandon.cancel();
                 held.remove(&lease.run);
+                if let Some(log) = &self.log {
+                    log.forget(lease.run);
+                }
             } else {
                 entry.deadline = deadline;
             }

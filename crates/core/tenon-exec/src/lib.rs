@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod answer;
+pub mod codes;
 pub mod control;
 pub mod engine;
 pub mod generation;

@@ -6,6 +6,7 @@ pub mod control;
 pub mod coordination;
 pub mod egress;
 pub mod history;
+pub mod in_flight;
 pub mod queue;
 pub mod schedule;
 pub mod script;

@@ -36,10 +36,11 @@ pub struct Failure {
     pub message: String,
     /// What may be done about it.
     pub class: FailureClass,
-    /// The resolved configuration, as in [`Outcome::input`], as far as it got.
-    pub input: Option<Value>,
+    /// The resolved configuration, as in [`Outcome::input`], as far as it got. Boxed, as
+    /// `output`, because every step function carries a failure in its result.
+    pub input: Option<Box<Value>>,
     /// What the other side answered, for history and for steps after `ignore_failure`.
-    pub output: Option<Value>,
+    pub output: Option<Box<Value>>,
     /// Console output before the failure.
     pub console: Vec<ConsoleLine>,
 }

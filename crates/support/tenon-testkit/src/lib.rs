@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod coordination_suite;
+pub mod fakes;
+pub mod history_checker;
 pub mod plan_cache_suite;
 pub mod postgres_server;
 pub mod queue_suite;

@@ -14,7 +14,7 @@ use rustix::process::{
     DumpableBehavior, Gid, Resource, Rlimit, Signal, Uid, getrlimit, set_dumpable_behavior,
     set_parent_process_death_signal, setrlimit,
 };
-use rustix::thread::UnshareFlags;
+use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
 
 use super::syscalls;
 use crate::wire::Setup;
@@ -58,6 +58,10 @@ pub fn lock_in(setup: &Setup) -> Result<String, Error> {
         become_nobody()?;
         layers.push("user");
     }
+    // An own user namespace brings every capability within it.
+    let nothing = CapabilitySet::empty();
+    let sets = CapabilitySets { effective: nothing, permitted: nothing, inheritable: nothing };
+    rustix::thread::set_capabilities(None, sets).map_err(failed("give up capabilities"))?;
     // After the change of user, which would clear both.
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(failed("tie the runner to its parent"))?;

@@ -19,7 +19,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
-  tenon apply -f workflows/             deploy every *.yaml, *.yml and *.json below
+  tenon apply -f workflows/              deploy every *.yaml, *.yml and *.json below
   tenon apply -f welcome.yaml --dry-run  check one, and tell what would change
   render | tenon apply -f -              read one document from standard input
 

@@ -152,6 +152,7 @@ impl Tour {
                 _ => break,
             }
         }
+        steps.retain(|step| !terminal::ends_an_iteration(step));
         let left = steps.len().saturating_sub(LINES_MAX);
         steps.truncate(LINES_MAX);
         terminal::print(&terminal::step_table(&steps));
@@ -170,6 +171,7 @@ impl Tour {
         let mut shown = 0;
         while let Some(event) = events.next().await? {
             match event {
+                FollowEvent::Step(step) if terminal::ends_an_iteration(&step) => {}
                 FollowEvent::Step(step) if shown < LINES_MAX => {
                     shown += 1;
                     terminal::print(&step_line(&step, self.paint));

@@ -264,7 +264,7 @@ impl Default for Functions {
             output_bytes_max: 8 << 20,
             console_lines_max: 1_000,
             console_bytes_max: 64 << 10,
-            calls_per_process_max: 1_000,
+            calls_per_process_max: 10_000,
         }
     }
 }

@@ -10,6 +10,7 @@ use tenon_exec::leases::Leases;
 use tenon_exec::plans::Plans;
 use tenon_exec::ports::blobs::BlobStore;
 use tenon_exec::ports::queue::JobQueue;
+use tenon_exec::ports::schedule::ScheduleStore;
 use tenon_exec::ports::store::JobStore;
 use tenon_exec::schedules::Schedules;
 use tenon_exec::settings::Settings;
@@ -27,7 +28,9 @@ const SEGMENTS_PAGE: usize = 1_000;
 #[derive(Clone)]
 pub struct Duties {
     /// The truth.
-    pub store: tenon_pg_execution::Store,
+    pub store: Arc<dyn JobStore>,
+    /// The last ticks of schedules.
+    pub ticks: Arc<dyn ScheduleStore>,
     /// What is reconciled with it.
     pub queue: Arc<dyn JobQueue>,
     /// Large values, deleted when their runs are.
@@ -43,7 +46,7 @@ pub struct Duties {
 /// Starts the duties.
 pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
     let sweep = Sweep {
-        store: Arc::new(duties.store.clone()),
+        store: duties.store.clone(),
         queue: duties.queue.clone(),
         settings: duties.settings.clone(),
     };
@@ -52,7 +55,7 @@ pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
     let plans: Arc<dyn PlanSource> = duties.plans.clone();
     let schedules = Schedules {
         plans,
-        store: Arc::new(duties.store.clone()),
+        store: duties.ticks.clone(),
         queue: duties.queue.clone(),
         clock: duties.clock.clone(),
     };

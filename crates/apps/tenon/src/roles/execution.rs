@@ -22,13 +22,14 @@ use tenon_exec::plans::Plans;
 use tenon_exec::ports::blobs::BlobStore;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::queue::JobQueue;
+use tenon_exec::ports::store::JobStore;
 use tenon_exec::recorder::Recorder;
 use tenon_exec::settings::Settings as ExecSettings;
 use tenon_exec::steps::request::{RequestLimits, TokenCache};
 use tenon_exec::worker::{Worker, WorkerParts};
 use tenon_gateway::GatewayState;
 use tenon_http_kit::{serve, with_layers};
-use tenon_local::{LocalCoordination, LocalPlanCache, LocalQueue};
+use tenon_local::{InFlightFile, LocalCoordination, LocalPlanCache, LocalQueue};
 use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue};
 use tenon_script::{RunnerCommand, ScriptPool};
 use tokio::net::TcpListener;
@@ -41,6 +42,8 @@ use crate::config::Settings;
 
 /// Connections of the API to the history.
 const HISTORY_CONNECTIONS_MAX: u32 = 4;
+/// Runs under way, in the data folder.
+const IN_FLIGHT_FILE: &str = "in-flight";
 /// How often unpublished plans are looked for.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -103,6 +106,7 @@ struct Shared {
     coordination: Arc<dyn Coordination>,
     plan_cache: Arc<dyn PlanCache>,
     store: tenon_pg_execution::Store,
+    jobs: Arc<dyn JobStore>,
     reader: tenon_pg_execution::Reader,
     blobs: Arc<dyn BlobStore>,
     plans: Arc<Plans>,
@@ -217,6 +221,7 @@ async fn share(
         &parts.execution_url,
         HISTORY_CONNECTIONS_MAX,
     )?;
+    let jobs = super::faults::guarded(store.clone())?;
     let blobs_dir = parts.settings.blobs_dir();
     let blobs: Arc<dyn BlobStore> = Arc::new(
         DiskStore::open(&blobs_dir)
@@ -225,7 +230,7 @@ async fn share(
     );
     let fresh = Arc::new(FreshJobs::default());
     let (intake, committers) = intake::build(IntakeParts {
-        store: Arc::new(store.clone()),
+        store: jobs.clone(),
         blobs: blobs.clone(),
         queue: queue.clone(),
         fresh: parts.roles.has(Role::Worker).then(|| fresh.clone()),
@@ -240,6 +245,7 @@ async fn share(
         coordination,
         plan_cache,
         store,
+        jobs,
         reader,
         blobs,
         plans,
@@ -300,10 +306,10 @@ async fn start_worker(
     tasks: &TaskTracker,
     stopping: &CancellationToken,
 ) -> anyhow::Result<StartedWorker> {
-    let leases = Arc::new(Leases::default());
+    let leases = Arc::new(open_leases(parts, shared).await?);
     let settings = shared.settings.clone();
     let (recorder, handle) = Recorder::new(
-        Arc::new(shared.store.clone()),
+        shared.jobs.clone(),
         shared.blobs.clone(),
         shared.queue.clone(),
         leases.clone(),
@@ -311,7 +317,7 @@ async fn start_worker(
     );
     let functions = parts.settings.function_pool(parts.runner.clone());
     let engine = Arc::new(Engine {
-        store: Arc::new(shared.store.clone()),
+        store: shared.jobs.clone(),
         recorder: handle,
         blobs: shared.blobs.clone(),
         egress: Arc::new(HttpEgress::new(parts.settings.outgoing())?),
@@ -329,7 +335,7 @@ async fn start_worker(
     let worker = Worker::new(WorkerParts {
         engine,
         queue: shared.queue.clone(),
-        store: Arc::new(shared.store.clone()),
+        store: shared.jobs.clone(),
         plans: shared.plans.clone(),
         leases: leases.clone(),
         fresh: shared.fresh.clone(),
@@ -343,6 +349,23 @@ async fn start_worker(
         stopping.clone(),
     ));
     Ok(StartedWorker { recorder: tokio::spawn(recorder.run()), leases })
+}
+
+/// With a local queue nobody sees this process's leases lapse, so they are noted on disk: the
+/// runs that the process before had in its hands when it died each count a crash.
+async fn open_leases(parts: &Parts, shared: &Shared) -> anyhow::Result<Leases> {
+    if parts.settings.redis.url.is_some() {
+        return Ok(Leases::default());
+    }
+    std::fs::create_dir_all(&parts.settings.server.data_dir)?;
+    let path = parts.settings.server.data_dir.join(IN_FLIGHT_FILE);
+    let (log, leftovers) = InFlightFile::open(&path)
+        .with_context(|| format!("cannot use {}", path.display()))?;
+    if !leftovers.is_empty() {
+        let open = shared.jobs.count_crashes(&leftovers).await?;
+        tracing::warn!(runs = open.len(), "the process before died with runs under way");
+    }
+    Ok(Leases::with_log(Arc::new(log)))
 }
 
 /// Leases are extended on a thread of their own, which busy executors cannot starve.
@@ -367,7 +390,8 @@ fn spawn_beat(
 
 fn shared_duties(shared: &Shared) -> duties::Duties {
     duties::Duties {
-        store: shared.store.clone(),
+        store: shared.jobs.clone(),
+        ticks: Arc::new(shared.store.clone()),
         queue: shared.queue.clone(),
         blobs: shared.blobs.clone(),
         plans: shared.plans.clone(),
@@ -386,7 +410,7 @@ fn routes(
     if let Some(configuration) = configuration {
         let control = Control {
             intake: shared.intake.clone(),
-            store: Arc::new(shared.store.clone()),
+            store: shared.jobs.clone(),
             history: Arc::new(shared.reader.clone()),
             queue: shared.queue.clone(),
             coordination: shared.coordination.clone(),

@@ -1,5 +1,13 @@
 //! The product from outside: every test starts the real binary and talks to it over HTTP.
 
+mod bad_input;
+mod durability;
+mod emulate;
+mod fan_out;
+mod functions;
+mod history;
+mod kill;
 mod product;
 mod service;
 mod steps;
+mod triggers;

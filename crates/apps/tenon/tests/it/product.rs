@@ -118,7 +118,7 @@ impl Product {
     pub fn stop(&mut self) {
         let own = self.own.as_mut().expect("only a process of the test's own is stopped");
         let mut child = own.child.take().expect("the process runs");
-        signal(child.id(), "TERM");
+        assert!(signal(child.id(), "TERM"), "the product has ended by itself");
         assert!(ends_within(&mut child, PATIENCE), "the product does not stop on SIGTERM");
     }
 
@@ -298,10 +298,13 @@ pub fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is not a text")).to_owned()
 }
 
-/// Sends a signal, such as `TERM`, to a process.
-pub fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
-    assert!(sent.expect("kill can be run").success(), "process {pid} is not there");
+/// Sends a signal, such as `TERM`, to a process; `false` when it is not there any more.
+pub fn signal(pid: u32, name: &str) -> bool {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .stderr(Stdio::null())
+        .status();
+    sent.expect("kill can be run").success()
 }
 
 /// Sends a call; an answer that is not JSON is null.

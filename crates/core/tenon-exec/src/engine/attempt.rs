@@ -191,7 +191,7 @@ impl Engine {
             return Ok(StepFlow::Stop(Flow::Suspended(DueMs(retry_at.as_millisecond()))));
         }
         row.status = StepStatus::Failed;
-        let output = failed_output(failure.output, &error);
+        let output = failed_output(failure.output.map(|output| *output), &error);
         row.output = Some(Payload::Inline(to_json(&output)));
         self.recorder.record(row).await?;
         Ok(if step.step.ignore_failure {

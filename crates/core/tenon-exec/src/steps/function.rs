@@ -57,7 +57,10 @@ pub async fn run(
     let outcome = outcome.map_err(|error| failure(error, input.clone()))?;
     let result: Value = serde_json::from_slice(&outcome.output).map_err(|error| {
         let message = format!("the function's result is not JSON: {error}");
-        Failure { input: input.clone(), ..Failure::new("function_result", message, FailureClass::Permanent) }
+        Failure {
+            input: input.clone().map(Box::new),
+            ..Failure::new("function_result", message, FailureClass::Permanent)
+        }
     })?;
     Ok(Outcome {
         input,
@@ -77,5 +80,5 @@ fn failure(error: FunctionError, input: Option<Value>) -> Failure {
         FunctionErrorKind::Unavailable => ("function_unavailable", FailureClass::Infrastructure),
     };
     let FunctionError { message, console, .. } = error;
-    Failure { input, console, ..Failure::new(code, message, class) }
+    Failure { input: input.map(Box::new), console, ..Failure::new(code, message, class) }
 }

@@ -31,6 +31,7 @@ pub async fn follow(client: &Client, run: RunId, global: &Global) -> anyhow::Res
                 last_status = Some(run.status);
                 terminal::print(&run_line(&run, paint));
             }
+            FollowEvent::Step(step) if terminal::ends_an_iteration(&step) => {}
             FollowEvent::Step(step) => terminal::print(&step_line(&step, paint)),
         }
     }

@@ -63,7 +63,7 @@ pub(super) async fn decode(
         None => Ok(answer),
         Some(problem) => {
             let mut failure = permanent("request_response", problem);
-            failure.output = Some(json!({ "response": answer.into_value() }));
+            failure.output = Some(Box::new(json!({ "response": answer.into_value() })));
             Err(failure)
         }
     }

@@ -45,7 +45,7 @@ pub(super) async fn run(
     let host = prepared.request.url.host_str().unwrap_or_default().to_owned();
     let Prepared { request, credentials, input } = prepared;
     let with_input = |mut failure: Failure, input: Value| {
-        failure.input = Some(input);
+        failure.input = Some(Box::new(input));
         failure
     };
     let response = match send(request, &credentials, call).await {
@@ -64,7 +64,7 @@ pub(super) async fn run(
     let class = FailureClass::Status { status, retry_after: wait };
     let message = format!("{host} answered {status}");
     let mut failure = Failure::new("request_status", message, class);
-    failure.output = Some(json!({ "response": answer.into_value() }));
+    failure.output = Some(Box::new(json!({ "response": answer.into_value() })));
     Err(with_input(failure, input))
 }
 

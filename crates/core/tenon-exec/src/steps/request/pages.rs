@@ -161,14 +161,14 @@ impl Gathered {
             .and_then(|mut output| output.get_mut("response").map(Value::take));
         let page = self.pages + 1;
         failure.message = format!("page {page}: {}", failure.message);
-        failure.output = Some(json!({
+        failure.output = Some(Box::new(json!({
             "response": Self::response(self.items, self.last),
             "pages": self.pages,
             "hasMore": true,
             "failedPage": { "page": page, "response": failed_answer },
-        }));
+        })));
         if failure.input.is_none() {
-            failure.input = self.input;
+            failure.input = self.input.map(Box::new);
         }
         failure
     }

@@ -1,0 +1,38 @@
+//! Stand-ins for the ports of execution, kept in memory, that a test can make fail.
+//!
+//! They are honest: what a port promises, they do. Each can be told to go away, to refuse, or to
+//! lose an answer, and notes what it was asked in a [`Journal`] that several of them share, so
+//! that a test can speak about order. Queues, plans and messages between processes have no fake
+//! here: the adapters of `tenon-local` are in memory already.
+
+mod blobs;
+mod clock;
+mod egress;
+mod journal;
+mod queue;
+mod runner;
+mod store;
+
+pub use blobs::MemoryBlobs;
+pub use clock::FakeClock;
+pub use egress::ScriptedEgress;
+pub use journal::{Entry, Journal};
+pub use queue::WatchedQueue;
+pub use runner::ScriptedRunner;
+pub use store::MemoryStore;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a fake answers.
+#[derive(Debug, Default)]
+struct Presence(AtomicBool);
+
+impl Presence {
+    fn set_away(&self, is_away: bool) {
+        self.0.store(is_away, Ordering::SeqCst);
+    }
+
+    fn check(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if self.0.load(Ordering::SeqCst) { Err("it is away, as the test asked".into()) } else { Ok(()) }
+    }
+}

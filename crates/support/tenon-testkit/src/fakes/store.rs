@@ -1,0 +1,313 @@
+//! The execution store in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tenon_domain::{ProjectId, RunId, StepId};
+use tenon_exec::ports::history::RunStatus;
+use tenon_exec::ports::queue::{DueMs, Generation};
+use tenon_exec::ports::schedule::{ScheduleKey, ScheduleStore};
+use tenon_exec::ports::store::{
+    Accept, Accepted, Batch, Error, Finish, Iteration, Job, JobStore, OpenJob, ResultScope,
+    StepRow, StoredResult,
+};
+
+use super::{Entry, Journal, Presence};
+
+type ResultKey = (RunId, StepId, Iteration, u32);
+
+#[derive(Default)]
+struct Rows {
+    open: BTreeMap<RunId, (Job, Option<DueMs>)>,
+    results: BTreeMap<ResultKey, StepRow>,
+    ended: HashMap<RunId, Finish>,
+    once: HashMap<(ProjectId, String), ([u8; 32], RunId)>,
+    ticks: HashMap<ScheduleKey, Timestamp>,
+    generation: u32,
+    refused_steps: Vec<StepId>,
+    refused_runs: Vec<RunId>,
+    replies_to_lose: u32,
+}
+
+/// Jobs, results and ticks in memory, with the promises of the real store: a result or a run's
+/// end counts once, a batch is written whole or not at all.
+pub struct MemoryStore {
+    rows: Mutex<Rows>,
+    journal: Journal,
+    presence: Presence,
+}
+
+impl MemoryStore {
+    /// An empty store of generation 1 that notes what it commits.
+    #[must_use]
+    pub fn new(journal: Journal) -> Self {
+        let rows = Rows { generation: 1, ..Rows::default() };
+        Self { rows: Mutex::new(rows), journal, presence: Presence::default() }
+    }
+
+    /// Whether every call fails from now on.
+    pub fn set_away(&self, is_away: bool) {
+        self.presence.set_away(is_away);
+    }
+
+    /// Refuses every batch with a result of this step from now on.
+    pub fn refuse_step(&self, step: &str) {
+        self.rows.lock().refused_steps.push(StepId::new(step));
+    }
+
+    /// Refuses every batch that accepts this run from now on.
+    pub fn refuse_run(&self, run: RunId) {
+        self.rows.lock().refused_runs.push(run);
+    }
+
+    /// Commits the next `count` batches of results and says that it failed.
+    pub fn lose_replies(&self, count: u32) {
+        self.rows.lock().replies_to_lose = count;
+    }
+
+    /// Puts an open job there, as if it had been accepted.
+    pub fn put(&self, job: Job) {
+        self.rows.lock().open.insert(job.run, (job, None));
+    }
+
+    /// The results of a run, by step, iteration and attempt.
+    #[must_use]
+    pub fn rows_of(&self, run: RunId) -> Vec<StepRow> {
+        let rows = self.rows.lock();
+        rows.results.values().filter(|row| row.run == run).cloned().collect()
+    }
+
+    /// How a run ended, if it has.
+    #[must_use]
+    pub fn end_of(&self, run: RunId) -> Option<Finish> {
+        self.rows.lock().ended.get(&run).cloned()
+    }
+
+    /// The open runs with the time each waits for.
+    #[must_use]
+    pub fn open(&self) -> Vec<(RunId, Option<DueMs>)> {
+        self.rows.lock().open.iter().map(|(run, (_, due))| (*run, *due)).collect()
+    }
+
+    fn check(&self, action: &'static str) -> Result<(), Error> {
+        self.presence.check().map_err(|source| Error::Unavailable { action, source })
+    }
+}
+
+impl Rows {
+    fn accept(&mut self, item: &Accept) -> Accepted {
+        let job = &item.job;
+        if let Some(once) = &item.once {
+            let key = (job.project, once.key.clone());
+            match self.once.get(&key) {
+                Some((digest, run)) if *digest == once.digest => return Accepted::Repeat(*run),
+                Some(_) => return Accepted::Conflict,
+                None => self.once.insert(key, (once.digest, job.run)),
+            };
+        }
+        self.open.entry(job.run).or_insert_with(|| (job.clone(), None));
+        Accepted::New
+    }
+
+    fn commit(&mut self, batch: &Batch) {
+        for row in &batch.steps {
+            let key = (row.run, row.step.clone(), row.iteration.clone(), row.attempt);
+            self.results.entry(key).or_insert_with(|| row.clone());
+            if let Some((job, _)) = self.open.get_mut(&row.run) {
+                job.has_progress = true;
+            }
+        }
+        for suspend in &batch.suspends {
+            if let Some((_, due)) = self.open.get_mut(&suspend.run) {
+                *due = Some(suspend.due);
+            }
+        }
+        for finish in &batch.finishes {
+            if self.open.remove(&finish.run).is_some() {
+                self.ended.insert(finish.run, finish.clone());
+            }
+        }
+    }
+
+    /// The rows of a run that pass, as the engine reads them.
+    fn stored(&self, run: RunId, passes: impl Fn(&StepRow) -> bool) -> Vec<StoredResult> {
+        let rows = self.results.values().filter(|row| row.run == run && passes(row));
+        rows.map(|row| StoredResult {
+            step: row.step.clone(),
+            iteration: row.iteration.clone(),
+            attempt: row.attempt,
+            status: row.status,
+            retry_at: row.retry_at,
+            output: row.output.clone(),
+            error: row.error.clone(),
+        })
+        .collect()
+    }
+
+    fn iteration_keys(&self, run: RunId) -> Vec<StoredResult> {
+        let mut latest: BTreeMap<(StepId, Iteration), StoredResult> = BTreeMap::new();
+        // Rows come in the order of their attempts, so the last one of a key stays.
+        for row in self.stored(run, |row| !row.iteration.is_empty()) {
+            let key = (row.step.clone(), row.iteration.clone());
+            latest.insert(key, StoredResult { output: None, ..row });
+        }
+        latest.into_values().collect()
+    }
+}
+
+#[async_trait]
+impl JobStore for MemoryStore {
+    async fn accept(&self, items: &[Accept]) -> Result<Vec<Accepted>, Error> {
+        self.check("accept jobs")?;
+        let mut rows = self.rows.lock();
+        if items.iter().any(|item| rows.refused_runs.contains(&item.job.run)) {
+            return Err(refused("accept jobs"));
+        }
+        let outcomes = items.iter().map(|item| rows.accept(item)).collect();
+        self.journal.note(Entry::Accepted(items.len()));
+        Ok(outcomes)
+    }
+
+    async fn load(&self, runs: &[RunId]) -> Result<Vec<Job>, Error> {
+        self.check("load jobs")?;
+        let rows = self.rows.lock();
+        Ok(runs.iter().filter_map(|run| rows.open.get(run)).map(|(job, _)| job.clone()).collect())
+    }
+
+    async fn results(&self, run: RunId, scope: ResultScope) -> Result<Vec<StoredResult>, Error> {
+        self.check("read results")?;
+        let rows = self.rows.lock();
+        Ok(match scope {
+            ResultScope::Root => rows.stored(run, |row| row.iteration.is_empty()),
+            ResultScope::IterationKeys => rows.iteration_keys(run),
+            ResultScope::Iteration(at) => rows.stored(run, |row| row.iteration == at),
+            ResultScope::StepBelow(step, below) => {
+                rows.stored(run, |row| row.step == step && row.iteration.starts_with(&below))
+            }
+        })
+    }
+
+    async fn commit(&self, batch: Arc<Batch>) -> Result<(), Error> {
+        self.check("commit results")?;
+        let mut rows = self.rows.lock();
+        if batch.steps.iter().any(|row| rows.refused_steps.contains(&row.step)) {
+            return Err(refused("commit results"));
+        }
+        rows.commit(&batch);
+        let count = batch.steps.len() + batch.suspends.len() + batch.finishes.len();
+        self.journal.note(Entry::Committed(count));
+        if rows.replies_to_lose > 0 {
+            rows.replies_to_lose -= 1;
+            let source = "the answer was lost, as the test asked".into();
+            return Err(Error::Unavailable { action: "commit results", source });
+        }
+        Ok(())
+    }
+
+    async fn open_jobs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<OpenJob>, Error> {
+        self.check("list open jobs")?;
+        let rows = self.rows.lock();
+        let open = rows.open.values().filter(|(job, _)| after.is_none_or(|after| job.run > after));
+        Ok(open
+            .take(limit)
+            .map(|(job, due)| OpenJob { run: job.run, project: job.project, due: *due })
+            .collect())
+    }
+
+    async fn count_crashes(&self, runs: &[RunId]) -> Result<Vec<(RunId, u32)>, Error> {
+        self.check("count crashes")?;
+        let mut rows = self.rows.lock();
+        let mut counts = Vec::new();
+        for run in runs {
+            if let Some((job, _)) = rows.open.get_mut(run) {
+                job.crashes += 1;
+                counts.push((*run, job.crashes));
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn accept_replay(&self, job: &Job, keep_results: bool) -> Result<(), Error> {
+        self.check("accept a replay")?;
+        let mut rows = self.rows.lock();
+        if let (true, Some(old)) = (keep_results, job.replay_of) {
+            let kept: Vec<StepRow> = rows.results.values().filter(|row| row.run == old).cloned().collect();
+            rows.commit(&Batch {
+                steps: kept
+                    .into_iter()
+                    .filter(|row| row.status == tenon_exec::ports::history::StepStatus::Succeeded)
+                    .map(|row| StepRow { run: job.run, ..row })
+                    .collect(),
+                ..Batch::default()
+            });
+        }
+        rows.open.insert(job.run, (job.clone(), None));
+        Ok(())
+    }
+
+    async fn cancel(&self, project: ProjectId, run: RunId) -> Result<bool, Error> {
+        self.check("cancel a run")?;
+        let mut rows = self.rows.lock();
+        if rows.open.get(&run).is_none_or(|(job, _)| job.project != project) {
+            return Ok(false);
+        }
+        let finish = Finish {
+            run,
+            status: RunStatus::Cancelled,
+            error: None,
+            started_at: None,
+            finished_at: Timestamp::now(),
+        };
+        rows.commit(&Batch { finishes: vec![finish], ..Batch::default() });
+        Ok(true)
+    }
+
+    async fn generation(&self) -> Result<Generation, Error> {
+        self.check("read the generation")?;
+        Ok(Generation(self.rows.lock().generation))
+    }
+
+    async fn raise_generation(&self, from: Generation) -> Result<Generation, Error> {
+        self.check("raise the generation")?;
+        let mut rows = self.rows.lock();
+        if rows.generation == from.0 {
+            rows.generation += 1;
+        }
+        Ok(Generation(rows.generation))
+    }
+
+    async fn maintain_partitions(&self, _: Timestamp, _: u32) -> Result<Vec<String>, Error> {
+        self.check("maintain partitions")?;
+        Ok(Vec::new())
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.check("answer")
+    }
+}
+
+#[async_trait]
+impl ScheduleStore for MemoryStore {
+    async fn last_tick(&self, key: &ScheduleKey, now: Timestamp) -> Result<Timestamp, Error> {
+        self.check("read a schedule")?;
+        Ok(*self.rows.lock().ticks.entry(key.clone()).or_insert(now))
+    }
+
+    async fn accept_tick(&self, key: &ScheduleKey, tick: Timestamp, job: &Job) -> Result<bool, Error> {
+        self.check("accept a tick")?;
+        let mut rows = self.rows.lock();
+        if rows.ticks.get(key).is_some_and(|last| *last >= tick) {
+            return Ok(false);
+        }
+        rows.ticks.insert(key.clone(), tick);
+        rows.open.insert(job.run, (job.clone(), None));
+        Ok(true)
+    }
+}
+
+fn refused(action: &'static str) -> Error {
+    Error::Rejected { action, source: "refused, as the test asked".into() }
+}
