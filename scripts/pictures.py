@@ -17,11 +17,13 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 COLUMNS = 110
+# The size of a character as `rich` draws it, and the room around the text.
+CHAR_WIDTH, LINE_HEIGHT, MARGIN = 12.2, 24.4, 20
 # The sections of the demo that are drawn, each by the beginning of its first line.
 SECTIONS = ("A contact is created", "What ran")
 # No title bar, and no font from the network: a README shows pictures without either.
 FORMAT = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {terminal_width} {terminal_height}" role="img"
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 @WIDTH@ @HEIGHT@" role="img"
   aria-label="The end of tenon demo: the steps of one run, and the table of all runs">
 <style>
 .{unique_id}-matrix {{
@@ -31,8 +33,8 @@ FORMAT = """\
 {styles}
 </style>
 <defs>{lines}</defs>
-<rect width="{terminal_width}" height="{terminal_height}" rx="8" fill="#16181d"/>
-<g transform="translate(9 9)">
+<rect width="@WIDTH@" height="@HEIGHT@" rx="8" fill="#16181d"/>
+<g transform="translate(@MARGIN@ @MARGIN@)">
 {backgrounds}
 <g class="{unique_id}-matrix">
 {matrix}
@@ -92,13 +94,19 @@ def main():
         record=True, width=COLUMNS, force_terminal=True, color_system="truecolor",
         file=open(os.devnull, "w", encoding="utf-8"),
     )
-    for index, start in enumerate(SECTIONS):
-        if index > 0:
-            console.print()
-        for line in section(lines, start):
-            console.print(Text.from_ansi(line), soft_wrap=True)
+    shown = []
+    for start in SECTIONS:
+        shown += section(lines, start) + [""]
+    for line in shown[:-1]:
+        console.print(Text.from_ansi(line), soft_wrap=True)
+    svg = console.export_svg(theme=THEME, code_format=FORMAT, unique_id="tenon")
+    width = round(COLUMNS * CHAR_WIDTH + 2 * MARGIN)
+    height = round(len(shown[:-1]) * LINE_HEIGHT + 2 * MARGIN)
+    for name, value in (("WIDTH", width), ("HEIGHT", height), ("MARGIN", MARGIN)):
+        svg = svg.replace(f"@{name}@", str(value))
     path = os.path.join(folder, "demo-runs.svg")
-    console.save_svg(path, theme=THEME, code_format=FORMAT, unique_id="tenon")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(line.rstrip() for line in svg.splitlines()) + "\n")
     print(path)
 
 

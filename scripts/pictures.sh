@@ -10,7 +10,7 @@ cargo build --quiet -p tenon
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check rich==14.2.0
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check rich==15.0.0
 
 mkdir -p docs/images
 "$work/venv/bin/python" scripts/pictures.py "${CARGO_TARGET_DIR:-target}/debug/tenon" docs/images

@@ -21,8 +21,9 @@ use crate::terminal;
 
 const EXAMPLES: &str = "\
 Examples:
-  TENON_POSTGRES__CONFIG_URL=postgres://... tenon project ensure shop
-  tenon project ensure shop --json           for a script
+  tenon project ensure shop          with the settings of the servers, from the environment
+                                     or from tenon.toml in this folder
+  tenon project ensure shop --json   for a script
 
 With --api-key (or TENON_API_KEY) a key that still works is kept and printed again.";
 

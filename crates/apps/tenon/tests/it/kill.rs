@@ -2,7 +2,8 @@
 //! may be lost, doubled or done twice. A pure checker judges the record
 //! (`tenon_testkit::history_checker`); builds with one guard removed show that it can fail.
 //!
-//! `TENON_KILL_SECONDS` sets how long faults go on, `TENON_KILL_SEED` which come when.
+//! `TENON_KILL_SECONDS` sets how long faults go on, `TENON_KILL_SEED` which come when,
+//! `TENON_KILL_PROGRAM` another build of the product.
 //! It does not test loss of power: PostgreSQL runs with `fsync` off here.
 
 mod effects;

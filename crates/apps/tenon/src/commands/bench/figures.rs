@@ -1,10 +1,12 @@
 //! The figures: what each measures, and how.
 
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::StatusCode;
+use sqlx::postgres::PgConnectOptions;
 
 use super::load::{self, Shot};
 use super::product::Product;
@@ -193,7 +195,10 @@ async fn fire_exactly(shot: &Shot, count: usize) -> anyhow::Result<()> {
 
 /// Waits until every accepted run has ended, and answers how many have.
 async fn wait_until_saved(product: &Product) -> anyhow::Result<u64> {
-    let pool = sqlx::PgPool::connect(&product.access.execution_url).await?;
+    // Row-level security shows nothing to a connection that does not say what it is for.
+    let options = PgConnectOptions::from_str(&product.access.execution_url)?
+        .options([("tenon.scope", "system")]);
+    let pool = sqlx::PgPool::connect_with(options).await?;
     let started = Instant::now();
     loop {
         let open: i64 = sqlx::query_scalar(COUNT_OPEN).fetch_one(&pool).await?;

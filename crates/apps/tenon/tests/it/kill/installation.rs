@@ -83,7 +83,7 @@ impl Installation {
         let postgres = PostgresServer::start()?;
         let (config, execution) = (postgres.database().await?, postgres.database().await?);
         let redis = if has_redis { Some(RedisServer::start()?) } else { None };
-        let made = ensure_project(&config.url, folder.path()).await?;
+        let made = ensure_project([&config.url, &execution.url], folder.path()).await?;
         let mut environment = vec![
             ("TENON_POSTGRES__EXECUTION_URL".to_owned(), execution.url),
             ("TENON_BLOBS__DIR".to_owned(), folder.path().join("blobs").display().to_string()),
@@ -215,10 +215,14 @@ impl Installation {
     }
 }
 
-async fn ensure_project(url: &str, folder: &std::path::Path) -> anyhow::Result<Ensured> {
-    let output = Command::new(env!("CARGO_BIN_EXE_tenon"))
+async fn ensure_project(
+    [config_url, execution_url]: [&str; 2],
+    folder: &std::path::Path,
+) -> anyhow::Result<Ensured> {
+    let output = Command::new(super::process::program())
         .args(["project", "ensure", "kill-test", "--json"])
-        .env("TENON_POSTGRES__CONFIG_URL", url)
+        .env("TENON_POSTGRES__CONFIG_URL", config_url)
+        .env("TENON_POSTGRES__EXECUTION_URL", execution_url)
         .current_dir(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true)

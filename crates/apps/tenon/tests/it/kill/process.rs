@@ -19,6 +19,12 @@ const READY: &str = "ready on http://";
 /// has ended, however it ended.
 const WATCHDOG: &str = r#""$@" </dev/null & read -r word; kill -KILL $! 2>/dev/null; wait $!"#;
 
+/// The build under test: this one, or the one that `TENON_KILL_PROGRAM` names.
+pub fn program() -> PathBuf {
+    std::env::var_os("TENON_KILL_PROGRAM")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_tenon")), PathBuf::from)
+}
+
 /// A process of the product.
 pub struct Process {
     name: &'static str,
@@ -44,7 +50,8 @@ impl Process {
         self.starts += 1;
         let log = File::create(self.log_path())?;
         let child = Command::new("sh")
-            .args(["-c", WATCHDOG, "sh", env!("CARGO_BIN_EXE_tenon")])
+            .args(["-c", WATCHDOG, "sh"])
+            .arg(program())
             .args(["server", "--listen", "127.0.0.1:0", "--roles", self.roles])
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("NO_COLOR", "1")
