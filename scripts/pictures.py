@@ -24,11 +24,11 @@ SECTIONS = ("A contact is created", "What ran")
 # No title bar, and no font from the network: a README shows pictures without either.
 FORMAT = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 @WIDTH@ @HEIGHT@" role="img"
-  aria-label="The end of tenon demo: the steps of one run, and the table of all runs">
+  aria-label="Printed by tenon demo: the steps of one run, and the table of all runs">
 <style>
 .{unique_id}-matrix {{
   font-family: "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace;
-  font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width;
+  font-size: {char_height}px; line-height: {line_height}px;
 }}
 {styles}
 </style>

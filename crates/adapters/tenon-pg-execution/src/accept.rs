@@ -72,10 +72,8 @@ async fn claim_keys(
     )
     .fetch_all(&mut *connection)
     .await?;
-    let held: HashMap<(Uuid, String), (Vec<u8>, Uuid)> = held
-        .into_iter()
-        .map(|row| ((row.project_id, row.key), (row.digest, row.run_id)))
-        .collect();
+    let held: HashMap<(Uuid, String), (Vec<u8>, Uuid)> =
+        held.into_iter().map(|row| ((row.project_id, row.key), (row.digest, row.run_id))).collect();
     Ok(items.iter().map(|item| outcome_of(item, &held)).collect())
 }
 

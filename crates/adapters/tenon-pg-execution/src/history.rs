@@ -69,8 +69,7 @@ impl HistoryReader for Reader {
         cursor: Option<RunId>,
         limit: usize,
     ) -> Result<RunPage, Error> {
-        let mut transaction =
-            self.of_project(project).await.map_err(history_error("list runs"))?;
+        let mut transaction = self.of_project(project).await.map_err(history_error("list runs"))?;
         list(&mut transaction, project, filter, cursor, limit)
             .await
             .map_err(history_error("list runs"))
@@ -245,10 +244,7 @@ async fn steps(
         output: codes::payload_of(row.output, row.output_blob),
         error: row.error.as_deref().and_then(error_of),
         retry_at: row.retry_at.map(Into::into),
-        logs: row
-            .logs
-            .and_then(|logs| serde_json::from_slice(&logs).ok())
-            .unwrap_or_default(),
+        logs: row.logs.and_then(|logs| serde_json::from_slice(&logs).ok()).unwrap_or_default(),
         logs_dropped: u32::try_from(row.logs_dropped).unwrap_or(0),
     });
     Ok(StepPage { steps: steps.collect(), next })

@@ -5,6 +5,7 @@ pub mod codes;
 mod commit;
 mod errors;
 mod history;
+mod lock;
 mod partitions;
 mod read;
 mod schedule;
@@ -12,4 +13,5 @@ mod store;
 mod time;
 
 pub use history::Reader;
+pub use lock::LocalQueueLock;
 pub use store::Store;

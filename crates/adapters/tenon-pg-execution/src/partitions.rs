@@ -15,6 +15,9 @@ const TABLES: [&str; 2] = ["run", "step_result"];
 /// Makes the partitions from yesterday to a week ahead.
 pub async fn make(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
     let today = now.to_zoned(TimeZone::UTC).date();
+    for table in TABLES {
+        close(pool, &format!("{table}_default")).await?;
+    }
     for ahead in -1..=DAYS_AHEAD {
         let Ok(day) = today.checked_add(ahead.days()) else { continue };
         let Ok(next) = day.tomorrow() else { continue };
@@ -27,13 +30,29 @@ pub async fn make(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
                 first_id(next),
             );
             match sqlx::query(AssertSqlSafe(statement)).execute(pool).await {
-                Ok(_) => {}
+                Ok(_) => close(pool, &name(table, day)).await?,
                 Err(error) if is_raced(&error) => {}
                 Err(error) => return Err(error),
             }
         }
     }
     Ok(())
+}
+
+/// The policies of a table bind whoever names the table, not whoever names a partition of it. A
+/// partition gets none of its own: under its own name it shows nothing to anybody.
+async fn close(pool: &PgPool, partition: &str) -> Result<(), sqlx::Error> {
+    // As above: the name is made here.
+    let statement = format!(
+        "DO $$ BEGIN
+             IF EXISTS (SELECT 1 FROM pg_class
+                        WHERE oid = to_regclass('{partition}') AND NOT relforcerowsecurity) THEN
+                 ALTER TABLE {partition} ENABLE ROW LEVEL SECURITY;
+                 ALTER TABLE {partition} FORCE ROW LEVEL SECURITY;
+             END IF;
+         END $$"
+    );
+    sqlx::query(AssertSqlSafe(statement)).execute(pool).await.map(drop)
 }
 
 /// Drops partitions whose day is older than `keep_days` and that no open run belongs to.
@@ -61,7 +80,9 @@ pub async fn drop_old(
         }
         for table in TABLES {
             let name = name(table, day);
-            sqlx::query(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}"))).execute(pool).await?;
+            sqlx::query(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}")))
+                .execute(pool)
+                .await?;
             dropped.push(name);
         }
     }
@@ -96,7 +117,8 @@ fn day_of(table: &str) -> Option<Date> {
 
 /// The smallest UUID v7 of a day: 48 bits of milliseconds, the rest zero (RFC 9562, 5.7).
 fn first_id(day: Date) -> Uuid {
-    let midnight = day.to_zoned(TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_millisecond());
+    let midnight =
+        day.to_zoned(TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_millisecond());
     let millis = u128::try_from(midnight).unwrap_or(0);
     Uuid::from_u128(millis << 80)
 }

@@ -16,6 +16,7 @@ use tenon_exec::ports::store::{
 };
 
 use crate::errors::store_error;
+use crate::lock::{self, LocalQueueLock};
 use crate::{accept, commit, partitions, read, schedule};
 
 /// How long a caller waits for a connection before the database counts as away.
@@ -33,9 +34,8 @@ impl Store {
     /// # Errors
     /// When the URL does not parse.
     pub fn connect(url: &str, connections_max: u32) -> Result<Self, sqlx::Error> {
-        let options = PgConnectOptions::from_str(url)?
-            .application_name("tenon-execution")
-            .options([
+        let options =
+            PgConnectOptions::from_str(url)?.application_name("tenon-execution").options([
                 ("tenon.scope", "system"),
                 ("statement_timeout", "30000"),
                 ("client_min_messages", "warning"),
@@ -55,6 +55,15 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         sqlx::migrate!("./migrations").run(&self.pool).await?;
         partitions::make(&self.pool, Timestamp::now()).await.map_err(MigrateError::Execute)
+    }
+
+    /// Takes the lock of a queue that lives in this process; `None` when another process has one
+    /// on the same database.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn lock_local_queue(&self) -> Result<Option<LocalQueueLock>, sqlx::Error> {
+        lock::lock_local_queue(&self.pool).await
     }
 
     /// The pool, for tests and benchmarks.

@@ -14,6 +14,7 @@ mod test_run;
 mod users;
 mod workflows;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -110,8 +111,10 @@ fn function_runner() -> anyhow::Result<RunnerCommand> {
 fn init_logging(log: &Log) {
     let filter = EnvFilter::try_from_default_env()
         .or_else(|_| EnvFilter::try_new(&log.filter))
-        .unwrap_or_else(|_| EnvFilter::new("info"));
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log file is for reading, too. On a terminal, `NO_COLOR` still refuses colours.
+    let builder = if std::io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
     let started = match log.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),

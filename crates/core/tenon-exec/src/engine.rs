@@ -148,11 +148,8 @@ impl Engine {
             Some(input) => input,
             None => Arc::new(parse(&self.payload(&job.input).await?)?),
         };
-        let progress = if job.has_progress {
-            Progress::read(self, job.run).await?
-        } else {
-            Progress::none()
-        };
+        let progress =
+            if job.has_progress { Progress::read(self, job.run).await? } else { Progress::none() };
         let plan = &program.plan;
         let about_run = Arc::new(serde_json::json!({
             "id": job.run, "workflow": plan.document.name, "version": plan.number,

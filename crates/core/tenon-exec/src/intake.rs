@@ -24,6 +24,9 @@ use crate::settings::Settings;
 const CACHED_JOBS_MAX: usize = 50_000;
 /// How long a push may take before it is left to the sweep.
 const PUSH_DEADLINE: Duration = Duration::from_millis(500);
+/// How long a database that hangs may keep callers waiting. They hear that it is away, and the
+/// outcome is unknown, as after a connection that broke.
+const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why a job was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -197,7 +200,7 @@ impl Committer {
     }
 
     async fn commit(&self, accepts: &[Accept]) -> Vec<Result<Accepted, Refused>> {
-        match self.parts.store.accept(accepts).await {
+        match self.accept_in_time(accepts).await {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(store::Error::Unavailable { source, .. }) => {
                 tracing::warn!(error = %source, "jobs were turned away: the database is away");
@@ -213,7 +216,7 @@ impl Committer {
     async fn commit_singly(&self, accepts: &[Accept]) -> Vec<Result<Accepted, Refused>> {
         let mut outcomes = Vec::with_capacity(accepts.len());
         for accept in accepts {
-            let outcome = self.parts.store.accept(std::slice::from_ref(accept)).await;
+            let outcome = self.accept_in_time(std::slice::from_ref(accept)).await;
             outcomes.push(match outcome {
                 Ok(outcomes) => outcomes.first().copied().ok_or(Refused::Rejected),
                 Err(store::Error::Unavailable { .. }) => Err(Refused::Unavailable),
@@ -221,6 +224,17 @@ impl Committer {
             });
         }
         outcomes
+    }
+
+    async fn accept_in_time(&self, accepts: &[Accept]) -> Result<Vec<Accepted>, store::Error> {
+        let accepting = self.parts.store.accept(accepts);
+        match tokio::time::timeout(COMMIT_DEADLINE, accepting).await {
+            Ok(outcome) => outcome,
+            Err(elapsed) => Err(store::Error::Unavailable {
+                action: "accept jobs in time",
+                source: Box::new(elapsed),
+            }),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Plans as execution reads them: from memory first.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -23,6 +24,8 @@ pub struct Plans {
     source: Arc<dyn PlanSource>,
     projects: DashMap<ProjectId, (Instant, Arc<ProjectPlan>)>,
     programs: DashMap<VersionId, Arc<Program>>,
+    /// Grows with every change that was heard of: what was read before it is not kept.
+    changes: AtomicU64,
 }
 
 /// A program could not be had.
@@ -40,7 +43,8 @@ impl Plans {
     /// Reads from `source` what is not in memory.
     #[must_use]
     pub fn new(source: Arc<dyn PlanSource>) -> Self {
-        Self { source, projects: DashMap::new(), programs: DashMap::new() }
+        let (projects, programs) = (DashMap::new(), DashMap::new());
+        Self { source, projects, programs, changes: AtomicU64::new(0) }
     }
 
     /// The program of a workflow version.
@@ -60,8 +64,10 @@ impl Plans {
         Ok(Some(program))
     }
 
-    /// Drops what an announcement names.
-    fn hear(&self, topic: &str) {
+    /// Drops what an announcement names. The process that makes a change calls this before it
+    /// answers, so that a caller who goes on to use the change finds it here.
+    pub fn hear(&self, topic: &str) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         if topic == MISSED_TOPIC {
             self.projects.clear();
         }
@@ -81,7 +87,7 @@ impl Plans {
                 () = stop.cancelled() => return,
                 heard = announcements.recv() => match heard {
                     Ok(topic) => self.hear(&topic),
-                    Err(broadcast::error::RecvError::Lagged(_)) => self.projects.clear(),
+                    Err(broadcast::error::RecvError::Lagged(_)) => self.hear(MISSED_TOPIC),
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
             }
@@ -98,9 +104,14 @@ impl PlanSource for Plans {
         {
             return Ok(Some(plan.clone()));
         }
+        let changes = self.changes.load(Ordering::SeqCst);
         match self.source.project(project).await {
             Ok(Some(plan)) => {
                 self.projects.insert(project, (Instant::now(), plan.clone()));
+                // A change that came while this was read may not be in it.
+                if self.changes.load(Ordering::SeqCst) != changes {
+                    self.projects.remove(&project);
+                }
                 Ok(Some(plan))
             }
             Ok(None) => Ok(None),

@@ -237,9 +237,17 @@ impl Recorder {
     /// One row at a time, so that one bad row does not hold up the others.
     async fn commit_singly(&self, batch: &Batch, why: &(dyn std::error::Error + Send + Sync)) {
         tracing::error!(error = %why, "the database refused a batch of results; trying its rows singly");
-        let singles = (batch.steps.iter().map(|row| Batch { steps: vec![row.clone()], ..Batch::default() }))
-            .chain(batch.suspends.iter().map(|row| Batch { suspends: vec![*row], ..Batch::default() }))
-            .chain(batch.finishes.iter().map(|row| Batch { finishes: vec![row.clone()], ..Batch::default() }));
+        let singles = (batch
+            .steps
+            .iter()
+            .map(|row| Batch { steps: vec![row.clone()], ..Batch::default() }))
+        .chain(batch.suspends.iter().map(|row| Batch { suspends: vec![*row], ..Batch::default() }))
+        .chain(
+            batch
+                .finishes
+                .iter()
+                .map(|row| Batch { finishes: vec![row.clone()], ..Batch::default() }),
+        );
         for single in singles {
             let single = Arc::new(single);
             let mut backoff = Backoff::new();

@@ -104,17 +104,20 @@ impl Schedules {
             tracing::error!(workflow.id = %workflow.id, "a deployed schedule does not parse");
             return Ok(());
         };
-        let now = self.clock.now();
-        let last = self.store.last_tick(&key, now).await?;
-        let from = last.max(now.checked_sub(CATCH_UP).unwrap_or(last));
-        let next = cron.next_after(from);
+        let last = self.store.last_tick(&key, self.clock.now()).await?;
+        let next = cron.next_after(last);
         entries.insert(key, Entry { project, version: workflow.version, cron, next });
         Ok(())
     }
 
     async fn fire(&self, entries: &mut HashMap<ScheduleKey, Entry>) {
         let now = self.clock.now();
+        let oldest = now.checked_sub(CATCH_UP).unwrap_or(Timestamp::MIN);
         for (key, entry) in entries {
+            // Missed while nothing ran, or while the database was away.
+            if entry.next.is_some_and(|tick| tick <= oldest) {
+                entry.next = entry.cron.next_after(oldest);
+            }
             while let Some(tick) = entry.next.filter(|tick| *tick <= now) {
                 if let Err(error) = self.accept(key, entry, tick).await {
                     tracing::warn!(error = %error, workflow.id = %key.workflow, "a tick waits for the database");

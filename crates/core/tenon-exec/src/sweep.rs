@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tenon_domain::{QueueName, RunId};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::ports::queue::{self, JobQueue, Push};
+use crate::ports::queue::{self, Generation, JobQueue, Push};
 use crate::ports::store::{self, JobStore, OpenJob};
 use crate::settings::Settings;
 
@@ -40,11 +41,19 @@ pub enum Error {
     Queue(#[from] queue::Error),
 }
 
+/// What a look at the generation came to.
+struct Checked {
+    generation: Generation,
+    /// Whether all open jobs were pushed again.
+    is_rebuilt: bool,
+}
+
 impl Sweep {
     /// Sweeps until the token fires.
     pub async fn run(&self, stop: CancellationToken) {
         let mut wait = std::time::Duration::ZERO;
-        let mut last_full = None::<tokio::time::Instant>;
+        let mut last_full = None::<Instant>;
+        let mut seen = None::<(Generation, Instant)>;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -52,8 +61,14 @@ impl Sweep {
             }
             wait = self.settings.reap_interval;
             match self.check_generation().await {
-                Ok(true) => last_full = Some(tokio::time::Instant::now()),
-                Ok(false) => {}
+                Ok(checked) => {
+                    if checked.is_rebuilt {
+                        last_full = Some(Instant::now());
+                    }
+                    if seen.is_none_or(|(known, _)| known != checked.generation) {
+                        seen = Some((checked.generation, Instant::now()));
+                    }
+                }
                 Err(error) => {
                     tracing::debug!(error = %error, "the queues' generation could not be checked");
                     continue;
@@ -62,9 +77,13 @@ impl Sweep {
             if let Err(error) = self.reap().await {
                 tracing::debug!(error = %error, "lapsed leases could not be looked for");
             }
+            // Another sweep may have raised the generation just now: the grace of live workers
+            // holds for this one too.
+            let is_settled =
+                seen.is_some_and(|(_, at)| at.elapsed() >= self.settings.reassert_grace);
             let is_due = last_full.is_none_or(|at| at.elapsed() >= self.settings.sweep_interval);
-            if is_due {
-                last_full = Some(tokio::time::Instant::now());
+            if is_settled && is_due {
+                last_full = Some(Instant::now());
                 if let Err(error) = self.repair().await {
                     tracing::debug!(error = %error, "a sweep was cut short");
                 }
@@ -72,20 +91,20 @@ impl Sweep {
         }
     }
 
-    /// Rebuilds the queues if they forgot; `true` when it did.
-    async fn check_generation(&self) -> Result<bool, Error> {
+    /// Rebuilds the queues if they forgot.
+    async fn check_generation(&self) -> Result<Checked, Error> {
         let truth = self.store.generation().await?;
         let carried = self.queue.generation().await?;
         if carried == Some(truth) {
             self.queue.install_generation(truth).await?;
-            return Ok(false);
+            return Ok(Checked { generation: truth, is_rebuilt: false });
         }
         let current = self.store.raise_generation(truth).await?;
         self.queue.install_generation(current).await?;
         tokio::time::sleep(self.settings.reassert_grace).await;
         let pushed = self.push_missing(None).await?;
         tracing::info!(generation = current.0, pushed, "the queues were rebuilt from the database");
-        Ok(true)
+        Ok(Checked { generation: current, is_rebuilt: true })
     }
 
     async fn reap(&self) -> Result<(), Error> {
@@ -156,8 +175,7 @@ fn is_older(run: RunId, age: std::time::Duration) -> bool {
     let Some(made) = run.uuid().get_timestamp() else { return true };
     let (seconds, nanos) = made.to_unix();
     let made = std::time::Duration::new(seconds, nanos);
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(made) >= age
 }

@@ -1,7 +1,7 @@
 //! The worker: claims jobs, runs them, hands their ends to the recorder.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -42,7 +42,10 @@ pub struct Worker {
     /// Limits.
     pub settings: Arc<Settings>,
     in_flight: AtomicUsize,
-    slot_freed: Notify,
+    /// A slot is free again, or a delayed job falls due.
+    look_again: Notify,
+    /// The earliest due time that a look is set for, in Unix ms.
+    looks_at_ms: AtomicI64,
     quarantine: Semaphore,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -90,7 +93,8 @@ impl Worker {
             fresh,
             settings,
             in_flight: AtomicUsize::new(0),
-            slot_freed: Notify::new(),
+            look_again: Notify::new(),
+            looks_at_ms: AtomicI64::new(0),
             quarantine: Semaphore::new(1),
             tasks: TaskTracker::new(),
             stopping,
@@ -104,7 +108,7 @@ impl Worker {
             if claimed == 0 {
                 tokio::select! {
                     () = self.stopping.cancelled() => {}
-                    () = self.slot_freed.notified(), if !self.has_room() => {}
+                    () = self.look_again.notified() => {}
                     () = self.queue.wait(IDLE_WAIT), if self.has_room() => {}
                     () = tokio::time::sleep(IDLE_WAIT) => {}
                 }
@@ -141,8 +145,8 @@ impl Worker {
     }
 
     async fn claim_from(self: &Arc<Self>, name: &QueueName) -> usize {
-        let room =
-            self.settings.runs_in_flight_max - self.in_flight.load(Ordering::Relaxed).min(self.settings.runs_in_flight_max);
+        let room = self.settings.runs_in_flight_max
+            - self.in_flight.load(Ordering::Relaxed).min(self.settings.runs_in_flight_max);
         let max = self.settings.claim_max.min(room);
         match self.queue.claim(name, max, self.settings.lease_ttl).await {
             Ok(claimed) => {
@@ -168,15 +172,21 @@ impl Worker {
 
     /// Looks again when the next delayed job falls due, if that is before the next look anyway.
     fn wake_at(self: &Arc<Self>, due: DueMs) {
-        let left = due.0 - Timestamp::now().as_millisecond();
+        let now = self.engine.clock.now().as_millisecond();
+        let pending = self.looks_at_ms.load(Ordering::Relaxed);
+        if pending > now && pending <= due.0 {
+            return;
+        }
+        let left = due.0 - now;
         let Ok(left) = u64::try_from(left.max(1)) else { return };
         let left = Duration::from_millis(left);
         if left < IDLE_WAIT {
+            self.looks_at_ms.store(due.0, Ordering::Relaxed);
             let worker = self.clone();
             self.tasks.spawn(async move {
                 tokio::select! {
                     () = worker.stopping.cancelled() => {}
-                    () = tokio::time::sleep(left) => worker.slot_freed.notify_one(),
+                    () = tokio::time::sleep(left) => worker.look_again.notify_one(),
                 }
             });
         }
@@ -217,7 +227,7 @@ impl Worker {
             Err(error) => {
                 tracing::warn!(error = %error, "claimed jobs could not be read; they are given back");
                 for (_, lease, _) in claimed {
-                    let due = DueMs(Timestamp::now().as_millisecond() + 1_000);
+                    let due = DueMs(self.engine.clock.now().as_millisecond() + 1_000);
                     let _ = self.queue.nack(&name, lease, Some(due)).await;
                     self.leases.drop_lease(lease);
                 }
@@ -262,7 +272,7 @@ impl Worker {
             worker.run_one(claim, abandon).await;
             let before = worker.in_flight.fetch_sub(1, Ordering::Relaxed);
             if before >= worker.settings.runs_in_flight_max {
-                worker.slot_freed.notify_one();
+                worker.look_again.notify_one();
             }
         });
     }
@@ -272,7 +282,9 @@ impl Worker {
         if crashes >= self.settings.crashes_max {
             let error = StepError {
                 code: "parked".to_owned(),
-                message: format!("the run killed its worker {crashes} times and was set aside; replay it when the cause is gone"),
+                message: format!(
+                    "the run killed its worker {crashes} times and was set aside; replay it when the cause is gone"
+                ),
                 step: None,
             };
             return self.finish(&claim, RunStatus::Parked, Some(error), None).await;
@@ -283,11 +295,12 @@ impl Worker {
         } else {
             None
         };
-        let outcome = std::panic::AssertUnwindSafe(self.execute(&claim, abandon)).catch_unwind().await;
+        let outcome =
+            std::panic::AssertUnwindSafe(self.execute(&claim, abandon)).catch_unwind().await;
         if outcome.is_err() {
             tracing::error!(execution.id = %claim.job.run, "run `{}` made the engine panic", claim.job.run);
             let _ = self.store.count_crashes(&[claim.job.run]).await;
-            let due = DueMs(Timestamp::now().as_millisecond() + 1_000);
+            let due = DueMs(self.engine.clock.now().as_millisecond() + 1_000);
             self.leave(&claim, Leave::Suspend(Some(due))).await;
         }
     }
@@ -346,7 +359,7 @@ impl Worker {
 
     /// Gives a run back after a fault of our own.
     async fn later(&self, claim: &Claim) {
-        let due = DueMs(Timestamp::now().as_millisecond() + 2_000);
+        let due = DueMs(self.engine.clock.now().as_millisecond() + 2_000);
         self.leave(claim, Leave::Suspend(Some(due))).await;
     }
 
@@ -362,7 +375,7 @@ impl Worker {
             status,
             error,
             started_at,
-            finished_at: Timestamp::now(),
+            finished_at: self.engine.clock.now(),
         };
         self.leave(claim, Leave::Finish(finish)).await;
     }

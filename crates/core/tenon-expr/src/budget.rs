@@ -27,10 +27,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            output_bytes_max: 8 << 20,
-            depth_max: 128,
-        }
+        Self { output_bytes_max: 8 << 20, depth_max: 128 }
     }
 }
 
@@ -54,10 +51,7 @@ impl Budget {
     /// Counts a value that becomes part of the output.
     pub(crate) fn output(&mut self, value: &Value, depth: usize) -> Result<(), EvalError> {
         self.check_depth(value, depth)?;
-        let mut meter = Meter {
-            bytes_left: self.output_left,
-            ..self.meter()
-        };
+        let mut meter = Meter { bytes_left: self.output_left, ..self.meter() };
         meter.value(value)?;
         self.output_left = meter.bytes_left;
         Ok(())
@@ -89,19 +83,13 @@ impl Budget {
     /// A text that may grow to the limit of the output; starts with room for `capacity` bytes.
     pub(crate) fn text(&self, capacity: usize) -> BoundedText {
         let bytes_max = self.limits.output_bytes_max;
-        BoundedText {
-            text: String::with_capacity(capacity.min(bytes_max)),
-            bytes_max,
-        }
+        BoundedText { text: String::with_capacity(capacity.min(bytes_max)), bytes_max }
     }
 
     /// Counts what one function copies, up to the limit of the output.
     pub(crate) fn meter(&self) -> Meter {
         let bytes_max = self.limits.output_bytes_max;
-        Meter {
-            bytes_left: bytes_max,
-            bytes_max,
-        }
+        Meter { bytes_left: bytes_max, bytes_max }
     }
 
     /// Counts a text that was built as part of the output.
@@ -129,15 +117,11 @@ impl Budget {
         match value {
             Value::Array(items) => {
                 self.deeper(depth)?;
-                items
-                    .iter()
-                    .try_for_each(|item| self.check_depth(item, depth + 1))
+                items.iter().try_for_each(|item| self.check_depth(item, depth + 1))
             }
             Value::Object(members) => {
                 self.deeper(depth)?;
-                members
-                    .values()
-                    .try_for_each(|member| self.check_depth(member, depth + 1))
+                members.values().try_for_each(|member| self.check_depth(member, depth + 1))
             }
             _ => Ok(()),
         }
@@ -149,9 +133,7 @@ impl Budget {
         if depth < depth_max {
             return Ok(());
         }
-        Err(EvalError::new(format!(
-            "the result is nested deeper than {depth_max} levels"
-        )))
+        Err(EvalError::new(format!("the result is nested deeper than {depth_max} levels")))
     }
 }
 
@@ -196,10 +178,7 @@ impl BoundedText {
 
     /// An empty text with the same limit.
     pub(crate) fn fresh(&self) -> Self {
-        Self {
-            text: String::new(),
-            bytes_max: self.bytes_max,
-        }
+        Self { text: String::new(), bytes_max: self.bytes_max }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -243,9 +222,7 @@ impl Meter {
             }
             Value::Object(members) => {
                 self.bytes(ELEMENT_BYTES)?;
-                members
-                    .iter()
-                    .try_for_each(|(key, member)| self.member(key, member))
+                members.iter().try_for_each(|(key, member)| self.member(key, member))
             }
         }
     }

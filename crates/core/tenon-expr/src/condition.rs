@@ -54,10 +54,7 @@ impl Condition {
     /// [`SourceError`] when the shape, an operator or a template is not valid, an argument is
     /// missing or too much, or there are too many conditions or levels.
     pub fn compile(raw: &Value) -> Result<Self, SourceError> {
-        let mut compiler = Compiler {
-            pointer: Pointer::default(),
-            count: 0,
-        };
+        let mut compiler = Compiler { pointer: Pointer::default(), count: 0 };
         compiler.condition(raw, 0)
     }
 
@@ -68,9 +65,7 @@ impl Condition {
             Self::Any { any: inner } | Self::All { all: inner } => {
                 inner.iter().flat_map(Self::references).collect()
             }
-            Self::Operator {
-                variable, argument, ..
-            } => {
+            Self::Operator { variable, argument, .. } => {
                 let mut found = variable.references();
                 found.extend(argument.iter().flat_map(Source::references));
                 found
@@ -100,11 +95,7 @@ impl Condition {
                 }
                 Ok(true)
             }
-            Self::Operator {
-                operator,
-                variable,
-                argument,
-            } => {
+            Self::Operator { operator, variable, argument } => {
                 let variable = variable.eval_with(scope, Limits::default())?;
                 match argument {
                     Some(argument) => {
@@ -150,14 +141,10 @@ impl Compiler {
     ) -> Result<Condition, SourceError> {
         if let Some(any) = members.get("any") {
             self.only(members, &["any"])?;
-            Ok(Condition::Any {
-                any: self.group("any", any, depth)?,
-            })
+            Ok(Condition::Any { any: self.group("any", any, depth)? })
         } else if let Some(all) = members.get("all") {
             self.only(members, &["all"])?;
-            Ok(Condition::All {
-                all: self.group("all", all, depth)?,
-            })
+            Ok(Condition::All { all: self.group("all", all, depth)? })
         } else if members.contains_key("operator") {
             self.operator(members)
         } else {
@@ -181,9 +168,7 @@ impl Compiler {
                 match members.get("join").and_then(Value::as_str) {
                     Some("OR") => Ok(Condition::Any { any: inner }),
                     Some("AND") => Ok(Condition::All { all: inner }),
-                    _ => Err(self
-                        .pointer
-                        .shape("`join` is missing", "write \"AND\" or \"OR\"")),
+                    _ => Err(self.pointer.shape("`join` is missing", "write \"AND\" or \"OR\"")),
                 }
             }
             Some("OPERATOR") => {
@@ -193,9 +178,7 @@ impl Compiler {
                 };
                 self.inside("condition", |compiler| compiler.operator(inner))
             }
-            _ => Err(self
-                .pointer
-                .shape("there is no such `type` of condition", SHAPES)),
+            _ => Err(self.pointer.shape("there is no such `type` of condition", SHAPES)),
         }
     }
 
@@ -206,15 +189,11 @@ impl Compiler {
         depth: usize,
     ) -> Result<Vec<Condition>, SourceError> {
         let Some(items) = raw.as_array() else {
-            return Err(self
-                .pointer
-                .shape(format!("`{key}` must be a list"), SHAPES));
+            return Err(self.pointer.shape(format!("`{key}` must be a list"), SHAPES));
         };
         self.inside(key, |compiler| {
             let condition = |(index, item): (usize, &Value)| {
-                compiler.inside(&index.to_string(), |compiler| {
-                    compiler.condition(item, depth + 1)
-                })
+                compiler.inside(&index.to_string(), |compiler| compiler.condition(item, depth + 1))
             };
             items.iter().enumerate().map(condition).collect()
         })
@@ -231,9 +210,7 @@ impl Compiler {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "docs/reference/expressions.md lists the operators".to_owned(),
             };
-            return Err(self
-                .pointer
-                .shape(format!("there is no operator `{name}`"), &help));
+            return Err(self.pointer.shape(format!("there is no operator `{name}`"), &help));
         };
         let variable = match members.get("variable") {
             Some(raw) => self.source("variable", raw)?,
@@ -255,24 +232,15 @@ impl Compiler {
                 return Err(self.pointer.shape(message, "leave it out"));
             }
         };
-        Ok(Condition::Operator {
-            operator,
-            variable,
-            argument,
-        })
+        Ok(Condition::Operator { operator, variable, argument })
     }
 
     fn source(&mut self, key: &str, raw: &Value) -> Result<Source, SourceError> {
-        Source::compile(raw).map_err(
-            |SourceError {
-                 pointer: inner,
-                 error,
-             }| {
-                let mut error = self.inside(key, |compiler| compiler.pointer.error(error));
-                error.pointer.push_str(&inner);
-                error
-            },
-        )
+        Source::compile(raw).map_err(|SourceError { pointer: inner, error }| {
+            let mut error = self.inside(key, |compiler| compiler.pointer.error(error));
+            error.pointer.push_str(&inner);
+            error
+        })
     }
 
     /// Refuses members that the shape does not have.

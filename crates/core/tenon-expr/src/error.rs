@@ -20,12 +20,7 @@ pub struct ParseError {
 
 impl ParseError {
     pub(crate) fn new(offset: usize, len: usize, message: impl Into<String>) -> Self {
-        Self {
-            offset,
-            len,
-            message: message.into(),
-            help: None,
-        }
+        Self { offset, len, message: message.into(), help: None }
     }
 
     #[must_use]
@@ -42,9 +37,7 @@ impl ParseError {
         let offset = floor_char_boundary(text, self.offset);
         let end = floor_char_boundary(text, self.offset.saturating_add(self.len)).max(offset);
         let line_start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = text[offset..]
-            .find('\n')
-            .map_or(text.len(), |at| offset + at);
+        let line_end = text[offset..].find('\n').map_or(text.len(), |at| offset + at);
         let before: Vec<char> = text[line_start..offset].chars().collect();
         let wrong: Vec<char> = text[offset..end.min(line_end)].chars().collect();
         let after: Vec<char> = text[end.min(line_end)..line_end].chars().collect();
@@ -65,21 +58,13 @@ impl ParseError {
         if cut_wrong < wrong.len() || cut_after < after.len() {
             line.push_str("...");
         }
-        format!(
-            "{line}\n{}{}",
-            " ".repeat(indent),
-            "^".repeat(cut_wrong.max(1))
-        )
+        format!("{line}\n{}{}", " ".repeat(indent), "^".repeat(cut_wrong.max(1)))
     }
 }
 
 /// Control characters, tabs among them, would move the carets.
 fn printable(character: char) -> char {
-    if character.is_control() {
-        ' '
-    } else {
-        character
-    }
+    if character.is_control() { ' ' } else { character }
 }
 
 fn floor_char_boundary(text: &str, offset: usize) -> usize {
@@ -144,10 +129,7 @@ impl Pointer {
     }
 
     pub(crate) fn error(&self, error: ParseError) -> SourceError {
-        SourceError {
-            pointer: self.0.clone(),
-            error,
-        }
+        SourceError { pointer: self.0.clone(), error }
     }
 
     /// An error about a value that is not a template.
@@ -170,10 +152,7 @@ impl EvalError {
     /// An error without help; for scopes too.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: None,
-        }
+        Self { message: message.into(), help: None }
     }
 
     /// Adds what to do about it.
@@ -236,9 +215,7 @@ mod tests {
     fn a_long_line_is_cut_around_the_place() {
         let text = format!("{}!{}", "a".repeat(500), "b".repeat(500));
         let shown = ParseError::new(500, 1, "x").caret(&text);
-        let (line, carets) = shown
-            .split_once('\n')
-            .expect("a caret rendering has two lines");
+        let (line, carets) = shown.split_once('\n').expect("a caret rendering has two lines");
         assert_eq!(line, format!("...{}!{}...", "a".repeat(40), "b".repeat(40)));
         assert_eq!(carets.find('^'), line.find('!'));
     }
@@ -252,10 +229,7 @@ mod tests {
     fn near_names_are_suggested_and_far_ones_are_not() {
         let names = ["upper", "lower", "starts_with"];
         assert_eq!(did_you_mean("uper", names.into_iter()), Some("upper"));
-        assert_eq!(
-            did_you_mean("startsWith", names.into_iter()),
-            Some("starts_with")
-        );
+        assert_eq!(did_you_mean("startsWith", names.into_iter()), Some("starts_with"));
         assert_eq!(did_you_mean("frobnicate", names.into_iter()), None);
     }
 }

@@ -51,20 +51,12 @@ impl Expr {
         match self {
             Self::Literal(value) => Ok(Cow::Borrowed(value)),
             Self::Reference(reference) => Ok(scope.get(reference)?.unwrap_or(Cow::Borrowed(&NULL))),
-            Self::Call {
-                function,
-                arguments,
-            } => {
+            Self::Call { function, arguments } => {
                 let mut values = Vec::with_capacity(arguments.len());
                 for argument in arguments {
                     values.push(argument.eval(scope, budget)?);
                 }
-                Call {
-                    function,
-                    arguments: values,
-                    budget,
-                }
-                .run()
+                Call { function, arguments: values, budget }.run()
             }
             Self::Path { base, path } => {
                 let base = base.eval(scope, budget)?;
@@ -87,10 +79,7 @@ impl Expr {
             Self::Literal(_) => {}
             Self::Reference(reference) => found.push(reference),
             Self::Path { base, .. } => base.references(found),
-            Self::Call {
-                arguments: inner, ..
-            }
-            | Self::Coalesce(inner) => {
+            Self::Call { arguments: inner, .. } | Self::Coalesce(inner) => {
                 inner.iter().for_each(|expr| expr.references(found));
             }
         }

@@ -84,15 +84,9 @@ pub enum Kind {
 
 /// All functions, family by family.
 pub fn functions() -> impl Iterator<Item = &'static Function> {
-    [
-        text::FUNCTIONS,
-        list::FUNCTIONS,
-        number::FUNCTIONS,
-        convert::FUNCTIONS,
-        time::FUNCTIONS,
-    ]
-    .into_iter()
-    .flatten()
+    [text::FUNCTIONS, list::FUNCTIONS, number::FUNCTIONS, convert::FUNCTIONS, time::FUNCTIONS]
+        .into_iter()
+        .flatten()
 }
 
 /// The function of a name.
@@ -119,10 +113,7 @@ impl Function {
     }
 
     fn arity_min(&self) -> usize {
-        self.parameters
-            .iter()
-            .filter(|it| it.presence != Presence::Optional)
-            .count()
+        self.parameters.iter().filter(|it| it.presence != Presence::Optional).count()
     }
 
     /// `None`: any number.
@@ -154,27 +145,15 @@ impl Function {
 
 impl Parameter {
     const fn required(name: &'static str, kind: Kind) -> Self {
-        Self {
-            name,
-            kind,
-            presence: Presence::Required,
-        }
+        Self { name, kind, presence: Presence::Required }
     }
 
     const fn optional(name: &'static str, kind: Kind) -> Self {
-        Self {
-            name,
-            kind,
-            presence: Presence::Optional,
-        }
+        Self { name, kind, presence: Presence::Optional }
     }
 
     const fn repeated(name: &'static str, kind: Kind) -> Self {
-        Self {
-            name,
-            kind,
-            presence: Presence::Repeated,
-        }
+        Self { name, kind, presence: Presence::Repeated }
     }
 }
 
@@ -226,10 +205,7 @@ pub(crate) struct Call<'b, 'a> {
 impl<'a> Call<'_, 'a> {
     /// Checks the kinds of the arguments, runs the function and counts what it built.
     pub(crate) fn run(self) -> Result<Cow<'a, Value>, EvalError> {
-        let arguments = Arguments {
-            function: self.function,
-            values: self.arguments,
-        };
+        let arguments = Arguments { function: self.function, values: self.arguments };
         arguments.check_kinds()?;
         for value in &arguments.values {
             self.budget.looked_at(value)?;
@@ -268,10 +244,7 @@ impl<'a> Arguments<'a> {
             Value::Number(_) if parameter.kind == Kind::Integer => "a fraction",
             value => kind_name(value),
         };
-        let error = self.wrong(
-            index,
-            &format!("must be {}, not {found}", parameter.kind.name()),
-        );
+        let error = self.wrong(index, &format!("must be {}, not {found}", parameter.kind.name()));
         match value {
             Value::Null => error.with_help("give a default for a missing value: `x ?? \"\"`"),
             _ => error.with_help(format!("write `{}`", self.function.signature())),
@@ -282,10 +255,7 @@ impl<'a> Arguments<'a> {
     fn wrong(&self, index: usize, what: &str) -> EvalError {
         let name = self.function.parameter(index).name;
         let function = self.function.name;
-        EvalError::new(format!(
-            "`{function}`: argument {} (`{name}`) {what}",
-            index + 1
-        ))
+        EvalError::new(format!("`{function}`: argument {} (`{name}`) {what}", index + 1))
     }
 
     /// An argument; null when it was left out.
@@ -296,9 +266,7 @@ impl<'a> Arguments<'a> {
     /// An argument, to hand on without copying.
     fn take(&mut self, index: usize) -> Cow<'a, Value> {
         let nothing = || Cow::Owned(Value::Null);
-        self.values
-            .get_mut(index)
-            .map_or_else(nothing, |it| std::mem::replace(it, nothing()))
+        self.values.get_mut(index).map_or_else(nothing, |it| std::mem::replace(it, nothing()))
     }
 
     fn text(&self, index: usize) -> &str {
@@ -328,10 +296,7 @@ impl<'a> Arguments<'a> {
 
     /// An optional whole number.
     fn integer_or(&self, index: usize, default: i64) -> i64 {
-        self.value(index)
-            .as_number()
-            .and_then(integer_of)
-            .unwrap_or(default)
+        self.value(index).as_number().and_then(integer_of).unwrap_or(default)
     }
 }
 

@@ -114,10 +114,7 @@ impl Operator {
     /// The operator of a name on the wire.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|operator| operator.as_str() == name)
+        Self::ALL.iter().copied().find(|operator| operator.as_str() == name)
     }
 
     /// Whether it compares with an argument.
@@ -148,11 +145,7 @@ impl Operator {
     /// # Errors
     /// [`EvalError`] when a value is of a kind that the operator cannot use.
     pub fn apply(self, variable: &Value, argument: &Value) -> Result<bool, EvalError> {
-        let values = Operands {
-            operator: self,
-            variable,
-            argument,
-        };
+        let values = Operands { operator: self, variable, argument };
         match self {
             Self::None => Ok(true),
             Self::StringContains => values.texts(|text, part| text.contains(part)),
@@ -209,25 +202,19 @@ impl Operands<'_> {
     fn texts(self, ask: fn(&str, &str) -> bool) -> Result<bool, EvalError> {
         let left = self.text("variable", self.variable)?;
         let right = self.text("argument", self.argument)?;
-        Ok(left
-            .zip(right)
-            .is_some_and(|(left, right)| ask(&left, &right)))
+        Ok(left.zip(right).is_some_and(|(left, right)| ask(&left, &right)))
     }
 
     fn numbers(self, ask: fn(&Number, &Number) -> bool) -> Result<bool, EvalError> {
         let left = self.number("variable", self.variable)?;
         let right = self.number("argument", self.argument)?;
-        Ok(left
-            .zip(right)
-            .is_some_and(|(left, right)| ask(&left, &right)))
+        Ok(left.zip(right).is_some_and(|(left, right)| ask(&left, &right)))
     }
 
     fn moments(self, ask: fn(Timestamp, Timestamp) -> bool) -> Result<bool, EvalError> {
         let left = self.moment("variable", self.variable)?;
         let right = self.moment("argument", self.argument)?;
-        Ok(left
-            .zip(right)
-            .is_some_and(|(left, right)| ask(left, right)))
+        Ok(left.zip(right).is_some_and(|(left, right)| ask(left, right)))
     }
 
     fn text_is_in(self) -> Result<bool, EvalError> {
@@ -326,8 +313,6 @@ impl Operands<'_> {
             Value::String(_) => "another text",
             other => kind_name(other),
         };
-        EvalError::new(format!(
-            "`{operator}`: the {side} must be {expected}, not {found}"
-        ))
+        EvalError::new(format!("`{operator}`: the {side} must be {expected}, not {found}"))
     }
 }

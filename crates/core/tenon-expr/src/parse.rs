@@ -21,22 +21,14 @@ pub const NODES_MAX: usize = 1_000;
 /// Parses a text. One without `{{` is taken as it is.
 pub(crate) fn template(text: &str) -> Result<Template, ParseError> {
     if !text.contains("{{") {
-        return Ok(Template {
-            parts: vec![Part::Text(text.to_owned())],
-        });
+        return Ok(Template { parts: vec![Part::Text(text.to_owned())] });
     }
     if text.len() > TEMPLATE_BYTES_MAX {
         let message = format!("a text with templates is longer than {TEMPLATE_BYTES_MAX} bytes");
         return Err(ParseError::new(TEMPLATE_BYTES_MAX, 0, message)
             .help("split it, or build the text in a function step"));
     }
-    Parser {
-        text,
-        at: 0,
-        nesting: 0,
-        nodes: 0,
-    }
-    .template()
+    Parser { text, at: 0, nesting: 0, nodes: 0 }.template()
 }
 
 struct Parser<'t> {
@@ -89,10 +81,8 @@ impl<'t> Parser<'t> {
                 .help("write what to insert, such as `{{trigger.event.id}}`"));
             }
             Some(b'{') => {
-                return Err(
-                    ParseError::new(self.at, 1, "an expression cannot start with `{`")
-                        .help("a hole has two braces; write `{{\"{\"}}` for a brace before it"),
-                );
+                return Err(ParseError::new(self.at, 1, "an expression cannot start with `{`")
+                    .help("a hole has two braces; write `{{\"{\"}}` for a brace before it"));
             }
             Some(_) => {}
         }
@@ -162,11 +152,7 @@ impl<'t> Parser<'t> {
                 let root = word.to_owned();
                 let is_optional = self.optional_mark();
                 let path = self.path()?;
-                Ok(Expr::Reference(Reference {
-                    root,
-                    is_optional,
-                    path,
-                }))
+                Ok(Expr::Reference(Reference { root, is_optional, path }))
             }
         }
     }
@@ -193,27 +179,14 @@ impl<'t> Parser<'t> {
         let arguments = self.arguments(open)?;
         self.nesting -= 1;
         if !function.takes(arguments.len()) {
-            let message = format!(
-                "`{name}` takes {}, not {}",
-                function.arity_text(),
-                arguments.len()
-            );
+            let message =
+                format!("`{name}` takes {}, not {}", function.arity_text(), arguments.len());
             return Err(ParseError::new(start, self.at - start, message)
                 .help(format!("write `{}`", function.signature())));
         }
-        let call = Expr::Call {
-            function,
-            arguments,
-        };
+        let call = Expr::Call { function, arguments };
         let path = self.path()?;
-        Ok(if path.is_empty() {
-            call
-        } else {
-            Expr::Path {
-                base: Box::new(call),
-                path,
-            }
-        })
+        Ok(if path.is_empty() { call } else { Expr::Path { base: Box::new(call), path } })
     }
 
     /// Reads arguments and the closing parenthesis; `open` is where the opening one stands.
@@ -296,10 +269,8 @@ impl<'t> Parser<'t> {
         };
         self.skip_space();
         if self.peek() != Some(b']') {
-            return Err(
-                ParseError::new(open, self.at - open, "this `[` is not closed")
-                    .help("write `]` after the position or key"),
-            );
+            return Err(ParseError::new(open, self.at - open, "this `[` is not closed")
+                .help("write `]` after the position or key"));
         }
         self.at += 1;
         Ok(segment)
@@ -334,11 +305,9 @@ impl<'t> Parser<'t> {
 
     fn unexpected(&self, expected: &str) -> ParseError {
         match self.rest().chars().next() {
-            None => ParseError::new(
-                self.at,
-                0,
-                format!("the text ends where {expected} should be"),
-            ),
+            None => {
+                ParseError::new(self.at, 0, format!("the text ends where {expected} should be"))
+            }
             Some(character) => ParseError::new(
                 self.at,
                 character.len_utf8(),

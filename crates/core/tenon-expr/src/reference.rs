@@ -42,12 +42,11 @@ pub trait Scope {
 /// array and an index finds nothing in an object.
 #[must_use]
 pub fn resolve_path<'a>(value: &'a Value, path: &[Segment]) -> Option<&'a Value> {
-    path.iter()
-        .try_fold(value, |value, segment| match (segment, value) {
-            (Segment::Key(key), Value::Object(members)) => members.get(key.as_str()),
-            (Segment::Index(index), Value::Array(items)) => items.get(*index),
-            _ => None,
-        })
+    path.iter().try_fold(value, |value, segment| match (segment, value) {
+        (Segment::Key(key), Value::Object(members)) => members.get(key.as_str()),
+        (Segment::Index(index), Value::Array(items)) => items.get(*index),
+        _ => None,
+    })
 }
 
 /// As [`resolve_path`], and keeps a borrowed value borrowed.
@@ -129,9 +128,6 @@ mod tests {
             is_optional: true,
             path: vec![key("items"), Segment::Index(2), key("unit \"price\"")],
         };
-        assert_eq!(
-            reference.to_string(),
-            r#"orders?.items[2]["unit \"price\""]"#
-        );
+        assert_eq!(reference.to_string(), r#"orders?.items[2]["unit \"price\""]"#);
     }
 }

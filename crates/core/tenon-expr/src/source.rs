@@ -71,10 +71,7 @@ impl Source {
     /// A source that is a value without templates: braces in it mean nothing.
     #[must_use]
     pub fn literal(value: Value) -> Self {
-        Self(Arc::new(Compiled {
-            raw: value,
-            body: Body::Raw,
-        }))
+        Self(Arc::new(Compiled { raw: value, body: Body::Raw }))
     }
 
     /// The value as it was written.
@@ -108,8 +105,7 @@ impl Source {
     /// # Errors
     /// [`EvalError`] when the values that it meets do not fit, or the result is too large.
     pub fn eval(&self, scope: &dyn Scope) -> Result<Value, EvalError> {
-        self.eval_with(scope, Limits::default())
-            .map(Cow::into_owned)
+        self.eval_with(scope, Limits::default()).map(Cow::into_owned)
     }
 
     /// The value, borrowed where nothing had to be built: a literal, or one reference whose
@@ -134,8 +130,7 @@ impl Source {
             // What comes out exists already or was counted when a function built it.
             return expr.eval(scope, &mut budget);
         }
-        node.build(&self.0.raw, scope, &mut budget, 0)
-            .map(Cow::Owned)
+        node.build(&self.0.raw, scope, &mut budget, 0).map(Cow::Owned)
     }
 
     /// The value as text, where the value of each `{{...}}` is encoded for its place: `encode`
@@ -181,15 +176,10 @@ impl Node {
             }
             Value::Array(items) => {
                 let compile = |(index, item): (usize, &Value)| {
-                    pointer.at(&index.to_string(), |pointer| {
-                        Self::compile(item, pointer, depth + 1)
-                    })
+                    pointer
+                        .at(&index.to_string(), |pointer| Self::compile(item, pointer, depth + 1))
                 };
-                let nodes = items
-                    .iter()
-                    .enumerate()
-                    .map(compile)
-                    .collect::<Result<_, _>>()?;
+                let nodes = items.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
                 Ok(Self::raw_or(nodes, Self::List))
             }
             Value::Object(members) => {
@@ -230,11 +220,9 @@ impl Node {
     fn literal(&self, raw: &Value) -> Value {
         match (self, raw) {
             (Self::Text(text), _) => text.as_str().into(),
-            (Self::List(nodes), Value::Array(items)) => nodes
-                .iter()
-                .zip(items)
-                .map(|(node, raw)| node.literal(raw))
-                .collect(),
+            (Self::List(nodes), Value::Array(items)) => {
+                nodes.iter().zip(items).map(|(node, raw)| node.literal(raw)).collect()
+            }
             (Self::Object(nodes), Value::Object(members)) => {
                 let member = |(node, (key, raw)): (&Self, (&String, &Value))| {
                     (key.clone(), node.literal(raw))

@@ -162,17 +162,10 @@ mod tests {
 
     #[test]
     fn texts_spell_finite_decimal_numbers() {
-        for (text, expected) in [
-            ("12", json!(12)),
-            (" -0.5 ", json!(-0.5)),
-            ("007", json!(7)),
-            ("1e3", json!(1000)),
-        ] {
-            assert_eq!(
-                number_of_text(text).map(Value::Number),
-                Some(expected),
-                "{text}"
-            );
+        for (text, expected) in
+            [("12", json!(12)), (" -0.5 ", json!(-0.5)), ("007", json!(7)), ("1e3", json!(1000))]
+        {
+            assert_eq!(number_of_text(text).map(Value::Number), Some(expected), "{text}");
         }
         for text in ["", "inf", "NaN", "0x10", "1e999", "12px", "1 2", "--1"] {
             assert_eq!(number_of_text(text), None, "{text}");
@@ -191,14 +184,7 @@ mod tests {
             assert_eq!(moment_of_text(text), Some(noon), "{text}");
         }
         assert!(moment_of_text("2026-03-01").is_some());
-        for text in [
-            "",
-            "tomorrow",
-            "2026-13-01",
-            "2026-03-01T12:00+99:00",
-            "12:00",
-            "2026-03",
-        ] {
+        for text in ["", "tomorrow", "2026-13-01", "2026-03-01T12:00+99:00", "12:00", "2026-03"] {
             assert_eq!(moment_of_text(text), None, "{text}");
         }
     }

@@ -3,11 +3,8 @@
 use tenon_http_kit::Code;
 
 /// The workflow has no request trigger.
-pub static NO_REQUEST_TRIGGER: Code = Code {
-    name: "no_request_trigger",
-    status: 409,
-    title: "the workflow has no request trigger",
-};
+pub static NO_REQUEST_TRIGGER: Code =
+    Code { name: "no_request_trigger", status: 409, title: "the workflow has no request trigger" };
 /// The workflow is off for this user, or the user is disabled.
 pub static WORKFLOW_DISABLED: Code = Code {
     name: "workflow_disabled",
@@ -21,11 +18,8 @@ pub static IDEMPOTENCY_CONFLICT: Code = Code {
     title: "the idempotency key was used for another request",
 };
 /// The Response step was not reached in time; the run goes on.
-pub static RESPONSE_TIMEOUT: Code = Code {
-    name: "response_timeout",
-    status: 504,
-    title: "the run did not answer in time",
-};
+pub static RESPONSE_TIMEOUT: Code =
+    Code { name: "response_timeout", status: 504, title: "the run did not answer in time" };
 
 /// Every code of this crate.
 pub static ALL: &[&Code] =

@@ -75,13 +75,13 @@ pub(crate) fn refusal(refused: Refused) -> Problem {
 
 /// A short text without control characters, such as a user id or an event name.
 pub(crate) fn checked_name(field: &'static str, text: String) -> Result<String, Problem> {
-    let is_valid = !text.is_empty()
-        && text.len() <= NAME_BYTES_MAX
-        && !text.chars().any(char::is_control);
+    let is_valid =
+        !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
     if is_valid {
         return Ok(text);
     }
-    let message = format!("`{field}` must be 1 to {NAME_BYTES_MAX} bytes without control characters");
+    let message =
+        format!("`{field}` must be 1 to {NAME_BYTES_MAX} bytes without control characters");
     Err(Problem::new(&kit::INVALID_FIELD).with(ErrorItem {
         message,
         pointer: Some(format!("/{field}")),

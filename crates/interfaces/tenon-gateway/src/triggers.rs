@@ -51,7 +51,8 @@ pub async fn accept(
     let (parts, body) = request.into_parts();
     let plan = state.authenticate(project, &parts.headers).await?;
     let workflow = find(&plan, &workflow)?;
-    let user = parts.headers.get(USER_HEADER).map(|user| user.to_str().unwrap_or_default().to_owned());
+    let user =
+        parts.headers.get(USER_HEADER).map(|user| user.to_str().unwrap_or_default().to_owned());
     let user = checked_user(user)?;
     if !plan.is_enabled(workflow, user.as_ref()) {
         return Err(Problem::new(&codes::WORKFLOW_DISABLED));
@@ -135,8 +136,7 @@ async fn wait(
     let answer = Answer::from_bytes(&bytes)
         .map_err(|error| Problem::internal("read the answer of a run", &error))?;
     let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     for (name, value) in answer.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().append(name, value);

@@ -14,7 +14,7 @@ mod runner;
 mod store;
 
 pub use blobs::MemoryBlobs;
-pub use clock::FakeClock;
+pub use clock::{FakeClock, RuntimeClock};
 pub use egress::ScriptedEgress;
 pub use journal::{Entry, Journal};
 pub use queue::WatchedQueue;
@@ -33,6 +33,10 @@ impl Presence {
     }
 
     fn check(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        if self.0.load(Ordering::SeqCst) { Err("it is away, as the test asked".into()) } else { Ok(()) }
+        if self.0.load(Ordering::SeqCst) {
+            Err("it is away, as the test asked".into())
+        } else {
+            Ok(())
+        }
     }
 }

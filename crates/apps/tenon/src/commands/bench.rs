@@ -22,7 +22,9 @@ use super::global::Global;
 
 /// Measure this build on this machine.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  tenon bench                    everything, about two minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: accept, run3, step, waiting, idle, start.")]
+#[command(
+    after_help = "Examples:\n  tenon bench                    everything, about two minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: accept, run3, step, waiting, idle, start."
+)]
 pub struct BenchArgs {
     /// Groups or figures to measure, such as `run3` or `idle.rss`; everything when left out.
     names: Vec<String>,

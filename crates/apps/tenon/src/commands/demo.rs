@@ -17,11 +17,15 @@ use super::dev::{Access, Plan, Product};
 use super::global::Global;
 use super::runs::follow::step_line;
 use crate::config::{Log, Sources, load};
+use crate::roles::Roles;
 use crate::terminal::{self, Paint, Tone};
 
 /// The example project, as it is in the repository.
 const EXAMPLES: [(&str, &str); 5] = [
-    ("contact-created.yaml", include_str!("../../../../../examples/quickstart/contact-created.yaml")),
+    (
+        "contact-created.yaml",
+        include_str!("../../../../../examples/quickstart/contact-created.yaml"),
+    ),
     ("order-quote.yaml", include_str!("../../../../../examples/quickstart/order-quote.yaml")),
     ("sync-contacts.yaml", include_str!("../../../../../examples/quickstart/sync-contacts.yaml")),
     ("follow-up.yaml", include_str!("../../../../../examples/quickstart/follow-up.yaml")),
@@ -34,7 +38,9 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A tour in the terminal.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  tenon demo\n\nIt uses a temporary folder and free ports, and exits 0 when every run ended well.")]
+#[command(
+    after_help = "Example:\n  tenon demo\n\nIt uses a temporary folder and free ports, and exits 0 when every run ended well."
+)]
 pub struct DemoArgs {
     /// Keep the data in this folder; a temporary one when left out.
     #[arg(long, value_name = "FOLDER")]
@@ -54,6 +60,7 @@ pub async fn run(args: DemoArgs, global: &Global) -> anyhow::Result<ExitCode> {
     tour.say("Starting Tenon: every role, a PostgreSQL of its own, and the demo service ...");
     let product = Product::start(Plan {
         dir: args.dir.unwrap_or_else(|| temporary.path().to_owned()),
+        roles: Roles::all(),
         listen: any_port,
         demo_listen: Some(any_port),
         settings,
@@ -74,11 +81,12 @@ struct Tour {
 
 impl Tour {
     async fn run(&self, access: &Access) -> anyhow::Result<()> {
-        let client =
-            Client::new(&access.server, &access.project.to_string(), &access.api_key)?;
+        let client = Client::new(&access.server, &access.project.to_string(), &access.api_key)?;
         self.deploy(&client, access).await?;
 
-        self.say("A contact is created in the builder's app: an event runs every workflow that listens.");
+        self.say(
+            "A contact is created in the builder's app: an event runs every workflow that listens.",
+        );
         self.event(&client, access, "contact.created", json!({ "id": "c-1" })).await?;
 
         self.say("A customer asks for a quote over HTTP and waits for the answer.");
@@ -89,7 +97,9 @@ impl Tour {
         let quote = self.latest(&client, "order-quote").await?;
         self.follow(&client, quote).await?;
 
-        self.say("All contacts are read page by page, and each of a country is handled in parallel.");
+        self.say(
+            "All contacts are read page by page, and each of a country is handled in parallel.",
+        );
         self.event(&client, access, "sync.requested", json!({ "segment": "DE" })).await?;
 
         self.say("A follow-up waits two seconds, then calls a service that fails twice.");
@@ -192,7 +202,8 @@ impl Tour {
 
     async fn latest(&self, client: &Client, workflow: &str) -> anyhow::Result<RunId> {
         let workflows = client.workflows().await?;
-        let workflow = workflows.iter().find(|one| one.name == workflow).context("it is deployed")?;
+        let workflow =
+            workflows.iter().find(|one| one.name == workflow).context("it is deployed")?;
         let filter = RunFilter { workflow: Some(workflow.id), ..Default::default() };
         let page = client.runs(&filter).await?;
         Ok(page.runs.first().context("it ran")?.id)
@@ -209,12 +220,8 @@ impl Tour {
 
 async fn post(access: &Access, path: &str, body: &Value) -> anyhow::Result<Value> {
     let url = format!("{}/api/v1/projects/{}/{path}", access.server, access.project);
-    let response = reqwest::Client::new()
-        .post(url)
-        .bearer_auth(&access.api_key)
-        .json(body)
-        .send()
-        .await?;
+    let response =
+        reqwest::Client::new().post(url).bearer_auth(&access.api_key).json(body).send().await?;
     let status = response.status();
     let text = response.text().await?;
     ensure!(status.is_success(), "{path} was answered with {status}: {text}");

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Settings, Sources, load};
 use crate::lifecycle::Shutdown;
 use crate::postgres::{Database, EmbeddedPostgres};
-use crate::roles::{self, Parts, Roles, Running};
+use crate::roles::{Parts, Roles, Running};
 
 /// The name of the development project.
 const PROJECT_NAME: &str = "dev";
@@ -39,6 +39,9 @@ pub struct DevArgs {
     /// Address of the demo service that the examples call.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7071")]
     demo_listen: SocketAddr,
+    /// Roles to run, with commas; leaving some out is for measuring and debugging.
+    #[arg(long, value_name = "ROLES", default_value = "all")]
+    roles: Roles,
     /// Do not start the demo service.
     #[arg(long)]
     without_demo: bool,
@@ -68,6 +71,8 @@ pub struct Access {
 pub struct Plan {
     /// Where data are kept.
     pub dir: PathBuf,
+    /// What runs.
+    pub roles: Roles,
     /// Where the product listens.
     pub listen: SocketAddr,
     /// Where the demo service listens.
@@ -96,6 +101,7 @@ pub async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::on_signals(settings.stop_grace())?;
     let plan = Plan {
         dir: args.dir,
+        roles: args.roles,
         listen: args.listen,
         demo_listen: (!args.without_demo).then_some(args.demo_listen),
         settings,
@@ -120,7 +126,7 @@ impl Product {
     /// # Errors
     /// As for the command.
     pub async fn start(plan: Plan) -> anyhow::Result<Self> {
-        let Plan { dir, listen, demo_listen, mut settings } = plan;
+        let Plan { dir, roles, listen, demo_listen, mut settings } = plan;
         std::fs::create_dir_all(&dir)
             .with_context(|| format!("cannot make the folder {}", dir.display()))?;
         settings.server.listen = listen;
@@ -131,16 +137,17 @@ impl Product {
             settings.egress.allowed_networks.push(network);
         }
         let postgres =
-            EmbeddedPostgres::start(&settings.postgres_dir(), &settings.embedded_postgres()).await?;
+            EmbeddedPostgres::start(&settings.postgres_dir(), &settings.embedded_postgres())
+                .await?;
         let execution_url = postgres.url(Database::Execution);
         let parts = Parts {
-            roles: Roles::all(),
+            roles,
             config_url: Some(postgres.url(Database::Config)),
             execution_url: execution_url.clone(),
             runner: super::function_runner()?,
             settings,
         };
-        let started = roles::start(parts).await;
+        let started = crate::roles::start(parts).await;
         let running = match started {
             Ok(running) => running,
             Err(error) => {
@@ -178,7 +185,7 @@ impl Product {
         writeln!(out, "  {program} apply -f examples/quickstart")?;
         writeln!(
             out,
-            "  curl -sS {server}/api/v1/projects/{project}/events \\\n    -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' \\\n    -d '{{\"name\":\"contact.created\",\"user\":\"user-1\",\"payload\":{{\"id\":\"c-1\"}}}}'"
+            "  curl -sS {server}/api/v1/projects/{project}/events \\\n    -H 'Authorization: Bearer {api_key}' \\\n    -H 'Content-Type: application/json' \\\n    -d '{{\"name\":\"contact.created\",\"user\":\"user-1\",\"payload\":{{\"id\":\"c-1\"}}}}'"
         )?;
         writeln!(out, "  {program} runs list\n")?;
         writeln!(out, "Ctrl-C stops it.")?;

@@ -88,7 +88,8 @@ async fn open() -> anyhow::Result<Configuration> {
     let url = settings.postgres.config_url.as_ref().context(
         "there is no configuration database: set postgres.config_url (TENON_POSTGRES__CONFIG_URL)",
     )?;
-    let store = tenon_pg_config::PgConfigStore::new(&settings.config_store(url.expose().to_owned()))?;
+    let store =
+        tenon_pg_config::PgConfigStore::new(&settings.config_store(url.expose().to_owned()))?;
     store.migrate().await.context("cannot bring the configuration database up to date")?;
     let store: Arc<dyn Store> = Arc::new(store);
     let publisher = PlanPublisher::new(store.clone(), Arc::new(Elsewhere), Arc::new(Elsewhere));

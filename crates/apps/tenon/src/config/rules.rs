@@ -25,9 +25,10 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     of_databases(settings, &mut found);
     of_execution(settings, &mut found);
     if let Some(url) = &settings.redis.url
-        && !matches!(url.scheme(), "redis" | "rediss")
+        && !matches!(url.scheme(), "redis" | "rediss" | "redis+unix")
     {
-        found.push(("redis.url", "must begin with redis:// or rediss://".to_owned()));
+        found
+            .push(("redis.url", "must begin with redis://, rediss:// or redis+unix://".to_owned()));
     }
     if settings.functions.processes_max.is_some_and(|processes| processes < 2) {
         found.push(("functions.processes_max", "must be at least 2".to_owned()));

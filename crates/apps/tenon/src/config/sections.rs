@@ -100,7 +100,7 @@ impl Default for EmbeddedServer {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redis {
-    /// `redis://` or `rediss://`. Without it the queue lives in this process.
+    /// `redis://`, `rediss://` or `redis+unix://`. Without it the queue lives in this process.
     pub url: Option<ConnectionUrl>,
 }
 
@@ -295,7 +295,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
+        Self { filter: "info,sqlx=warn".to_owned(), format: LogFormat::Text }
     }
 }
 

@@ -83,7 +83,10 @@ impl Duties {
         let keep_days = self.settings.retention_days;
         let dropped = self.store.maintain_partitions(now, keep_days).await?;
         if !dropped.is_empty() {
-            tracing::info!(partitions = dropped.len(), "history older than {keep_days} days was dropped");
+            tracing::info!(
+                partitions = dropped.len(),
+                "history older than {keep_days} days was dropped"
+            );
         }
         // A segment is written after its run was accepted, so what is older than every run that
         // is kept, ended or open, belongs to none.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -30,6 +30,7 @@ use tenon_exec::worker::{Worker, WorkerParts};
 use tenon_gateway::GatewayState;
 use tenon_http_kit::{serve, with_layers};
 use tenon_local::{InFlightFile, LocalCoordination, LocalPlanCache, LocalQueue};
+use tenon_pg_execution::LocalQueueLock;
 use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue};
 use tenon_script::{RunnerCommand, ScriptPool};
 use tokio::net::TcpListener;
@@ -44,6 +45,8 @@ use crate::config::Settings;
 const HISTORY_CONNECTIONS_MAX: u32 = 4;
 /// Runs under way, in the data folder.
 const IN_FLIGHT_FILE: &str = "in-flight";
+/// How long a start waits for the process before to be gone.
+const LOCAL_QUEUE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often unpublished plans are looked for.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -75,6 +78,7 @@ pub struct Running {
     recorder: Option<tokio::task::JoinHandle<()>>,
     beat_stop: CancellationToken,
     beat: Option<std::thread::JoinHandle<()>>,
+    local_queue: Option<LocalQueueLock>,
 }
 
 impl Running {
@@ -97,6 +101,9 @@ impl Running {
         if let Some(beat) = self.beat.take() {
             let _ = tokio::task::spawn_blocking(move || beat.join()).await;
         }
+        if let Some(lock) = self.local_queue.take() {
+            lock.release().await;
+        }
     }
 }
 
@@ -116,12 +123,18 @@ struct Shared {
     settings: Arc<ExecSettings>,
 }
 
-struct AnnounceThrough(Arc<dyn Coordination>);
+/// Tells this process at once, the others through the coordination service: a caller whose change
+/// was answered finds it when it comes back to this process.
+struct AnnounceThrough {
+    plans: Arc<Plans>,
+    coordination: Arc<dyn Coordination>,
+}
 
 #[async_trait]
 impl Announcer for AnnounceThrough {
     async fn announce(&self, topic: &str) {
-        if let Err(error) = self.0.announce(topic).await {
+        self.plans.hear(topic);
+        if let Err(error) = self.coordination.announce(topic).await {
             tracing::debug!(error = %error, "a change was not announced");
         }
     }
@@ -138,6 +151,7 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
     let workers = TaskTracker::new();
     let duties = TaskTracker::new();
     let shared = share(&parts, &duties, &stopping).await?;
+    let local_queue = own_local_queue(&parts, &shared).await?;
     let configuration = configure(&parts, &shared, &duties, &stopping).await?;
     let announcements = shared.coordination.announcements();
     duties.spawn(shared.plans.clone().follow(announcements, stopping.clone()));
@@ -177,7 +191,29 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
         recorder,
         beat_stop,
         beat,
+        local_queue,
     })
+}
+
+/// Without Redis the queue lives in this process, so this must be the only one on its database.
+async fn own_local_queue(parts: &Parts, shared: &Shared) -> anyhow::Result<Option<LocalQueueLock>> {
+    if parts.settings.redis.url.is_some() {
+        return Ok(None);
+    }
+    // The process before may have been killed a moment ago; its session ends soon.
+    let until = Instant::now() + LOCAL_QUEUE_PATIENCE;
+    loop {
+        if let Some(lock) = shared.store.lock_local_queue().await? {
+            return Ok(Some(lock));
+        }
+        if Instant::now() >= until {
+            anyhow::bail!(
+                "another process without Redis serves this database; stop it, or give all \
+                 processes one redis.url (TENON_REDIS__URL)"
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// The adapters, by whether there is Redis.
@@ -217,10 +253,8 @@ async fn share(
         parts.settings.postgres.execution_connections_max,
     )?;
     store.migrate().await.context("cannot bring the execution database up to date")?;
-    let reader = tenon_pg_execution::Reader::connect(
-        &parts.execution_url,
-        HISTORY_CONNECTIONS_MAX,
-    )?;
+    let reader =
+        tenon_pg_execution::Reader::connect(&parts.execution_url, HISTORY_CONNECTIONS_MAX)?;
     let jobs = super::faults::guarded(store.clone())?;
     let blobs_dir = parts.settings.blobs_dir();
     let blobs: Arc<dyn BlobStore> = Arc::new(
@@ -266,14 +300,18 @@ async fn configure(
     if !parts.roles.may_open(Store::ConfigDatabase) {
         return Ok(None);
     }
-    let url = parts.config_url.as_deref().context(
-        "the api role needs the configuration database: set postgres.config_url",
-    )?;
+    let url = parts
+        .config_url
+        .as_deref()
+        .context("the api role needs the configuration database: set postgres.config_url")?;
     let settings = parts.settings.config_store(url.to_owned());
     let store = tenon_pg_config::PgConfigStore::new(&settings)?;
     store.migrate().await.context("cannot bring the configuration database up to date")?;
     let store: Arc<dyn tenon_config::ports::Store> = Arc::new(store);
-    let announcer = Arc::new(AnnounceThrough(shared.coordination.clone()));
+    let announcer = Arc::new(AnnounceThrough {
+        plans: shared.plans.clone(),
+        coordination: shared.coordination.clone(),
+    });
     let publisher = PlanPublisher::new(store.clone(), shared.plan_cache.clone(), announcer);
     if let Err(error) = publisher.publish_all().await {
         tracing::warn!(error = %error, "plans are published later");
@@ -321,7 +359,9 @@ async fn start_worker(
         recorder: handle,
         blobs: shared.blobs.clone(),
         egress: Arc::new(HttpEgress::new(parts.settings.outgoing())?),
-        runner: Arc::new(ScriptPool::start(functions).await.context("function processes cannot run here")?),
+        runner: Arc::new(
+            ScriptPool::start(functions).await.context("function processes cannot run here")?,
+        ),
         coordination: shared.coordination.clone(),
         tokens: TokenCache::default(),
         request_limits: RequestLimits {
@@ -359,8 +399,8 @@ async fn open_leases(parts: &Parts, shared: &Shared) -> anyhow::Result<Leases> {
     }
     std::fs::create_dir_all(&parts.settings.server.data_dir)?;
     let path = parts.settings.server.data_dir.join(IN_FLIGHT_FILE);
-    let (log, leftovers) = InFlightFile::open(&path)
-        .with_context(|| format!("cannot use {}", path.display()))?;
+    let (log, leftovers) =
+        InFlightFile::open(&path).with_context(|| format!("cannot use {}", path.display()))?;
     if !leftovers.is_empty() {
         let open = shared.jobs.count_crashes(&leftovers).await?;
         tracing::warn!(runs = open.len(), "the process before died with runs under way");

@@ -66,7 +66,8 @@ async fn a_missing_body_is_refused() {
 
 #[tokio::test]
 async fn a_name_that_occurs_twice_is_refused() {
-    refused("{\"name\": \"x\", \"payload\": {\"a\": 1, \"a\": 2}}", 400, "json_duplicate_key").await;
+    refused("{\"name\": \"x\", \"payload\": {\"a\": 1, \"a\": 2}}", 400, "json_duplicate_key")
+        .await;
 }
 
 #[tokio::test]

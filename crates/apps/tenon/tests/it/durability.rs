@@ -87,8 +87,8 @@ async fn a_delay_survives_a_restart_and_goes_on_at_its_time() {
     let fired = Instant::now();
     let runs = product.fire(&event, json!({})).await;
     product.in_status(&runs[0], "waiting").await;
-    product.stop();
-    product.start_again();
+    product.stop().await;
+    product.start_again().await;
     let ready = Instant::now();
     let run = product.ended(&runs[0]).await;
     assert_eq!(run["status"], "succeeded", "{run:#}");
@@ -122,8 +122,8 @@ async fn a_stop_in_the_middle_of_many_runs_repeats_no_finished_step() {
         service.calls().iter().filter(|call| call.path.starts_with("/b/")).count() >= RUNS / 2
     })
     .await;
-    product.stop();
-    product.start_again();
+    product.stop().await;
+    product.start_again().await;
     for run in &runs {
         assert_eq!(product.ended(run).await["status"], "succeeded");
     }
@@ -202,10 +202,8 @@ async fn fire_through_an_outage(product: &Product, event: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_crash_of_the_database_loses_nothing_and_ends_by_itself() {
     let product = Product::own(&[]);
-    let service = Service::start(|_| {
-        Reply::json(200, &Value::Null).after(Duration::from_millis(300))
-    })
-    .await;
+    let service =
+        Service::start(|_| Reply::json(200, &Value::Null).after(Duration::from_millis(300))).await;
     let steps = json!([
         { "id": "a", "type": "request", "url": format!("{}/a", service.url), "next": "b" },
         { "id": "b", "type": "request", "url": format!("{}/b", service.url) },

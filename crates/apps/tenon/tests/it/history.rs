@@ -332,7 +332,8 @@ async fn a_replay_has_the_input_and_the_version_of_the_first_run() {
 #[tokio::test]
 async fn a_run_that_has_not_ended_cannot_be_replayed() {
     let product = Product::shared();
-    let (event, _) = deployed(&product, json!([{ "id": "wait", "type": "delay", "days": 1 }])).await;
+    let (event, _) =
+        deployed(&product, json!([{ "id": "wait", "type": "delay", "days": 1 }])).await;
     let run = product.fire(&event, json!({})).await;
     let path = format!("/runs/{}/replay", run[0]);
     let (status, _) = product.post(&path, &json!({ "from": "start" })).await;
@@ -359,7 +360,11 @@ async fn a_run_of_another_project_is_not_there() {
     }
     for path in ["", "/steps", "/input", "/values/only/output"] {
         let (status, problem) = product.get(&format!("/runs/{run}{path}")).await;
-        assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("not_found")), "{path}");
+        assert_eq!(
+            (status, &problem["code"]),
+            (StatusCode::NOT_FOUND, &json!("not_found")),
+            "{path}"
+        );
     }
     for action in ["cancel", "replay"] {
         let body = if action == "replay" { json!({ "from": "start" }) } else { json!({}) };

@@ -114,23 +114,28 @@ impl Product {
         }
     }
 
-    /// Asks the process to stop (SIGTERM) and waits until it has.
-    pub fn stop(&mut self) {
+    /// Asks the process to stop (SIGTERM) and waits until it has. The test goes on meanwhile: a
+    /// service of its own may have to answer the last calls.
+    pub async fn stop(&mut self) {
         let own = self.own.as_mut().expect("only a process of the test's own is stopped");
         let mut child = own.child.take().expect("the process runs");
         assert!(signal(child.id(), "TERM"), "the product has ended by itself");
-        assert!(ends_within(&mut child, PATIENCE), "the product does not stop on SIGTERM");
+        let waiting = tokio::task::spawn_blocking(move || ends_within(&mut child, PATIENCE));
+        let has_ended = waiting.await.expect("waiting does not panic");
+        assert!(has_ended, "the product does not stop on SIGTERM");
     }
 
     /// Starts the process again on the same folder, after [`Product::stop`].
-    pub fn start_again(&mut self) {
+    pub async fn start_again(&mut self) {
         let mut own = self.own.take().expect("only a process of the test's own is started again");
         let child = spawn(&own.folder, &own.settings);
         let pid = child.id();
         own.child = Some(child);
         let folder = own.folder.clone();
         watch(std::process::id(), pid, &folder);
-        wait_until_ready(&folder, pid);
+        let place = folder.clone();
+        let waiting = tokio::task::spawn_blocking(move || wait_until_ready(&place, pid));
+        waiting.await.expect("the product becomes ready");
         *self = Self::reach(&folder, pid, Some(own));
     }
 
@@ -268,6 +273,15 @@ impl Product {
 impl Drop for Product {
     fn drop(&mut self) {
         let Some(own) = &mut self.own else { return };
+        if std::thread::panicking() {
+            for log in [former_log_of(&own.folder), log_of(&own.folder)] {
+                eprintln!(
+                    "--- {}\n{}",
+                    log.display(),
+                    fs::read_to_string(&log).unwrap_or_default()
+                );
+            }
+        }
         if let Some(mut child) = own.child.take() {
             signal(child.id(), "TERM");
             if !ends_within(&mut child, Duration::from_secs(8)) {
@@ -334,6 +348,7 @@ fn run_owner() -> u32 {
 }
 
 fn spawn(folder: &Path, settings: &[(String, String)]) -> Child {
+    let _ = fs::rename(log_of(folder), former_log_of(folder));
     let log = File::create(log_of(folder)).expect("a log file can be made");
     let out = log.try_clone().expect("a file can be opened twice");
     Command::new(env!("CARGO_BIN_EXE_tenon"))
@@ -366,6 +381,10 @@ fn watch(owner: u32, pid: u32, folder: &Path) {
 
 fn log_of(folder: &Path) -> PathBuf {
     folder.join("product.log")
+}
+
+fn former_log_of(folder: &Path) -> PathBuf {
+    folder.join("product.former.log")
 }
 
 fn wait_until_ready(folder: &Path, pid: u32) {

@@ -38,10 +38,9 @@ async fn a_request_step_sends_what_its_templates_say() {
 #[tokio::test]
 async fn a_request_step_gives_status_headers_and_body() {
     let product = Product::shared();
-    let service = Service::start(|_| {
-        Reply::json(201, &json!({ "ok": true })).header("x-kind", "thing")
-    })
-    .await;
+    let service =
+        Service::start(|_| Reply::json(201, &json!({ "ok": true })).header("x-kind", "thing"))
+            .await;
     let steps = json!([{ "id": "call", "type": "request", "url": service.url }]);
     let output = product.output(steps, json!({}), "call").await;
     assert_eq!(output["response"]["statusCode"], 201);
@@ -201,10 +200,9 @@ async fn each_attempt_is_recorded_with_its_answer() {
 #[tokio::test]
 async fn all_attempts_of_a_step_carry_one_idempotency_key() {
     let product = Product::shared();
-    let service = Service::start(|call| {
-        Reply::json(if call.before < 2 { 500 } else { 200 }, &Value::Null)
-    })
-    .await;
+    let service =
+        Service::start(|call| Reply::json(if call.before < 2 { 500 } else { 200 }, &Value::Null))
+            .await;
     let steps = json!([
         { "id": "a", "type": "request", "url": format!("{}/a", service.url), "method": "POST",
           "retry": quick_retry(3), "next": "b" },

@@ -134,6 +134,29 @@ async fn an_event_runs_every_workflow_that_listens() {
     assert_eq!(started, ids);
 }
 
+/// Events keep coming while workflows are deployed: none of them may see what was before.
+#[tokio::test]
+async fn a_workflow_is_found_at_once_after_it_was_deployed() {
+    let product = Product::shared();
+    let other = product.deploy(nothing()).await;
+    let body = json!({ "name": other });
+    let noise = async {
+        loop {
+            answer(product.call(Method::POST, "/events").json(&body)).await;
+        }
+    };
+    let deploying = async {
+        for _ in 0..25 {
+            let event = product.deploy(nothing()).await;
+            assert_eq!(product.fire(&event, json!({})).await.len(), 1);
+        }
+    };
+    tokio::select! {
+        () = noise => unreachable!("it never ends"),
+        () = deploying => {}
+    }
+}
+
 #[tokio::test]
 async fn an_event_that_nobody_listens_to_is_accepted_and_runs_nothing() {
     let product = Product::shared();
@@ -213,8 +236,8 @@ async fn each_tick_runs_exactly_once_also_across_a_restart() {
     let on_clock = json!([{ "type": "schedule", "cron": "* * * * * *" }]);
     let workflow = product.apply(&document(&fresh_name(), on_clock, nothing())).await;
     let before = ticks_when(&product, &workflow, 3).await.len();
-    product.stop();
-    product.start_again();
+    product.stop().await;
+    product.start_again().await;
     let ticks = ticks_when(&product, &workflow, before + 4).await;
     for pair in ticks.windows(2) {
         let gap = pair[1].duration_since(pair[0]).as_millis();
@@ -248,8 +271,7 @@ async fn a_test_run_tries_nothing_again() {
     let product = Product::shared();
     let service = Service::start(|_| Reply::json(503, &Value::Null)).await;
     let retry = json!({ "retries": 5, "backoff": { "schedule": [0.01] } });
-    let steps =
-        json!([{ "id": "call", "type": "request", "url": service.url, "retry": retry }]);
+    let steps = json!([{ "id": "call", "type": "request", "url": service.url, "retry": retry }]);
     let run = test_run(&product, steps, json!({})).await;
     assert_eq!(run["status"], "failed");
     assert_eq!(service.calls().len(), 1);

@@ -163,7 +163,7 @@ impl Engine {
         Ok(if is_large { Slot::Stored } else { Slot::Value(Arc::new(outcome.output)) })
     }
 
-    async fn record_failure(
+    pub(super) async fn record_failure(
         &self,
         execution: &Execution,
         step: &ProgramStep,

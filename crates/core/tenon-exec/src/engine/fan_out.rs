@@ -18,7 +18,7 @@ use super::frame::{Frame, Slot};
 use super::walk::{Flow, StepFlow};
 use super::{Engine, Error, Execution};
 use crate::ports::blobs::BlobRef;
-use crate::ports::history::{Payload, StepError, StepStatus};
+use crate::ports::history::{Payload, StepError};
 use crate::ports::queue::DueMs;
 use crate::ports::store::RunMode;
 use crate::program::{ProgramStep, StepIndex};
@@ -49,17 +49,7 @@ impl Engine {
             if is_test { self.settings.test_items_max } else { self.settings.fan_out_items_max };
         let values = match steps::fan_out::items(fan_out, &view, limit, is_test) {
             Ok(values) => values,
-            Err(failure) => {
-                row.status = StepStatus::Failed;
-                let error = StepError {
-                    code: failure.code.to_owned(),
-                    message: failure.message,
-                    step: Some(step.step.id.clone()),
-                };
-                row.error = Some(error.clone());
-                self.recorder.record(row).await?;
-                return Ok(StepFlow::Stop(Flow::Failed(error)));
-            }
+            Err(failure) => return self.record_failure(execution, step, row, failure).await,
         };
         drop(view);
         let count = values.len();
@@ -180,8 +170,7 @@ impl Items {
                 }
                 let Some(blob) = left.pop_front() else { return Ok(None) };
                 let bytes = engine.blobs.get(blob).await?;
-                let values: Vec<Value> =
-                    serde_json::from_slice(&bytes).map_err(Error::Corrupt)?;
+                let values: Vec<Value> = serde_json::from_slice(&bytes).map_err(Error::Corrupt)?;
                 *current = values.into_iter();
             },
         }

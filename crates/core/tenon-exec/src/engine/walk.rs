@@ -99,9 +99,7 @@ impl Engine {
         }
         execution.started_at.get_or_init(|| self.clock.now());
         match &step.step.kind {
-            StepKind::FanOut(fan_out) => {
-                self.fan_out(execution, frame, index, step, fan_out).await
-            }
+            StepKind::FanOut(fan_out) => self.fan_out(execution, frame, index, step, fan_out).await,
             StepKind::Delay(delay) => self.delay(execution, frame, step, delay, attempt).await,
             _ => self.attempt(execution, frame, step, attempt).await,
         }

@@ -126,8 +126,7 @@ pub trait JobQueue: Send + Sync + 'static {
     async fn push(&self, queue: &QueueName, jobs: &[Push]) -> Result<(), Error>;
 
     /// Leases up to `max` due jobs for `ttl`. Moves due delayed jobs to ready first (bounded).
-    async fn claim(&self, queue: &QueueName, max: usize, ttl: Duration)
-    -> Result<Claimed, Error>;
+    async fn claim(&self, queue: &QueueName, max: usize, ttl: Duration) -> Result<Claimed, Error>;
 
     /// Extends leases by `ttl` from now. A lease the service has never heard of (it forgot) is
     /// taken up again; one that another worker holds, or that was finished, comes back as lost.
@@ -144,8 +143,7 @@ pub trait JobQueue: Send + Sync + 'static {
 
     /// Gives a job back: to the front when `due` is `None`, else delayed. A lease that is not
     /// held is passed over.
-    async fn nack(&self, queue: &QueueName, lease: Lease, due: Option<DueMs>)
-    -> Result<(), Error>;
+    async fn nack(&self, queue: &QueueName, lease: Lease, due: Option<DueMs>) -> Result<(), Error>;
 
     /// Puts jobs whose lease has lapsed back to the front, flagged as recovered and reaped.
     /// Answers how many (bounded a call).

@@ -31,6 +31,10 @@ pub trait ScheduleStore: Send + Sync + 'static {
 
     /// Accepts the job of a tick, unless that tick or a later one was accepted before; one
     /// transaction. `true` when this call accepted it.
-    async fn accept_tick(&self, key: &ScheduleKey, tick: Timestamp, job: &Job)
-    -> Result<bool, Error>;
+    async fn accept_tick(
+        &self,
+        key: &ScheduleKey,
+        tick: Timestamp,
+        job: &Job,
+    ) -> Result<bool, Error>;
 }

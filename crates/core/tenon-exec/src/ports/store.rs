@@ -271,8 +271,11 @@ pub trait JobStore: Send + Sync + 'static {
 
     /// Makes the partitions of the coming days and drops those wholly older than
     /// `keep_days` that hold no open run. Answers the names of the dropped ones.
-    async fn maintain_partitions(&self, now: Timestamp, keep_days: u32)
-    -> Result<Vec<String>, Error>;
+    async fn maintain_partitions(
+        &self,
+        now: Timestamp,
+        keep_days: u32,
+    ) -> Result<Vec<String>, Error>;
 
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), Error>;

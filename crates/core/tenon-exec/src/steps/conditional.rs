@@ -10,7 +10,6 @@ use super::{Failure, Outcome};
 /// # Errors
 /// When an operand has a type that the operator cannot compare.
 pub fn run(step: &ConditionalStep, scope: &dyn Scope) -> Result<Outcome, Failure> {
-    let holds =
-        step.condition.eval(scope).map_err(|error| Failure::template("if", &error))?;
+    let holds = step.condition.eval(scope).map_err(|error| Failure::template("if", &error))?;
     Ok(Outcome { output: serde_json::json!({ "result": holds }), ..Outcome::default() })
 }

@@ -29,7 +29,8 @@ pub fn until(step: &DelayStep, scope: &dyn Scope, now: Timestamp) -> Result<Time
         let Some(source) = source else { continue };
         let amount = number(field, &eval(field, source, scope)?)? * seconds;
         if !(0.0..=SECONDS_MAX).contains(&amount) {
-            let message = format!("`{field}` asks for {amount} seconds; allowed are 0 to ten years");
+            let message =
+                format!("`{field}` asks for {amount} seconds; allowed are 0 to ten years");
             return Err(Failure::new("delay_range", message, FailureClass::Permanent));
         }
         let duration = SignedDuration::from_secs_f64(amount);
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn a_negative_or_endless_delay_fails() {
         let now = Timestamp::UNIX_EPOCH;
-        for amount in [json!(-1), json!(1e12), json!("soon"), json!(null)] {
+        for amount in [json!(-1), json!(1e12), json!("soon"), json!("{{step.nothing}}")] {
             assert!(until(&delay("seconds", amount), &Nothing, now).is_err());
         }
     }

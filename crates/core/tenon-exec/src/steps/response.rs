@@ -42,7 +42,8 @@ pub fn run(step: &ResponseStep, scope: &dyn Scope) -> Result<(Outcome, Answer), 
     {
         headers.push(("content-type".to_owned(), content_type));
     }
-    let input = serde_json::json!({ "status": status, "headers": shown_headers(&headers), "body": shown });
+    let input =
+        serde_json::json!({ "status": status, "headers": shown_headers(&headers), "body": shown });
     let outcome = Outcome {
         input: Some(input),
         output: serde_json::json!({ "statusCode": status }),

@@ -114,11 +114,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn coalesce<'a>(mut arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
-    let found = arguments
-        .values
-        .iter()
-        .position(|value| !value.is_null())
-        .unwrap_or_default();
+    let found = arguments.values.iter().position(|value| !value.is_null()).unwrap_or_default();
     Ok(arguments.take(found))
 }
 
@@ -159,14 +155,8 @@ fn parse_json<'a>(arguments: Arguments<'a>, budget: &Budget) -> Result<Cow<'a, V
 
 fn base64_decode<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
     let text = arguments.text(0);
-    let engine = if text.contains(['-', '_']) {
-        &BASE64_URL
-    } else {
-        &BASE64
-    };
-    let bytes = engine
-        .decode(text)
-        .map_err(|_| arguments.wrong(0, "is not valid Base64"))?;
+    let engine = if text.contains(['-', '_']) { &BASE64_URL } else { &BASE64 };
+    let bytes = engine.decode(text).map_err(|_| arguments.wrong(0, "is not valid Base64"))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| arguments.wrong(0, "holds bytes that are no UTF-8 text"))?;
     Ok(owned(text))

@@ -18,11 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         parameters: &[Parameter::required("object", Kind::Object)],
         summary: "The keys, in order.",
         examples: &[(r#"keys(parse_json('{"a":1,"b":2}'))"#, r#"["a","b"]"#)],
-        run: |arguments, _| {
-            Ok(owned(
-                arguments.object(0).keys().cloned().collect::<Vec<String>>(),
-            ))
-        },
+        run: |arguments, _| Ok(owned(arguments.object(0).keys().cloned().collect::<Vec<String>>())),
     },
     Function {
         name: "values",
@@ -30,13 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         summary: "The values of the members, in order.",
         examples: &[(r#"values(parse_json('{"a":1,"b":2}'))"#, "[1,2]")],
         run: |arguments, _| {
-            Ok(owned(
-                arguments
-                    .object(0)
-                    .values()
-                    .cloned()
-                    .collect::<Vec<Value>>(),
-            ))
+            Ok(owned(arguments.object(0).values().cloned().collect::<Vec<Value>>()))
         },
     },
     Function {
@@ -110,21 +100,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// A position that counts from the end when negative, kept inside the length.
 pub(super) fn position(position: i64, length: usize) -> usize {
     let distance = usize::try_from(position.unsigned_abs()).unwrap_or(usize::MAX);
-    if position < 0 {
-        length.saturating_sub(distance)
-    } else {
-        distance.min(length)
-    }
+    if position < 0 { length.saturating_sub(distance) } else { distance.min(length) }
 }
 
 fn item(list: Cow<'_, Value>, index: i64) -> Cow<'_, Value> {
     let length = list.as_array().map_or(0, Vec::len);
     let distance = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
-    let index = if index < 0 {
-        length.checked_sub(distance)
-    } else {
-        Some(distance)
-    };
+    let index = if index < 0 { length.checked_sub(distance) } else { Some(distance) };
     index
         .and_then(|index| resolve_cow(list, &[Segment::Index(index)]))
         .unwrap_or(Cow::Owned(Value::Null))
@@ -171,12 +153,7 @@ fn flatten<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, E
 fn unique<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
     let mut seen = HashSet::new();
     let items = arguments.list(0).iter();
-    Ok(owned(
-        items
-            .filter(|item| seen.insert(identity(item)))
-            .cloned()
-            .collect::<Vec<_>>(),
-    ))
+    Ok(owned(items.filter(|item| seen.insert(identity(item))).cloned().collect::<Vec<_>>()))
 }
 
 /// What makes an item the same as another: 1 and 1.0 are.
@@ -194,17 +171,10 @@ fn sort<'a>(mut arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, 
     let items = arguments.list(0);
     let is_numbers = items.first().is_none_or(Value::is_number);
     let fits = |item: &Value| {
-        if is_numbers {
-            item.is_number()
-        } else {
-            item.is_string()
-        }
+        if is_numbers { item.is_number() } else { item.is_string() }
     };
     if let Some(odd) = items.iter().find(|item| !fits(item)) {
-        let what = format!(
-            "must hold only numbers or only texts; it holds {}",
-            kind_name(odd)
-        );
+        let what = format!("must hold only numbers or only texts; it holds {}", kind_name(odd));
         return Err(arguments.wrong(0, &what));
     }
     let mut sorted = arguments.take(0).into_owned();

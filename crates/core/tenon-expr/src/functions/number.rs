@@ -17,10 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "sum",
         parameters: &[Parameter::required("list", Kind::List)],
         summary: "The sum of the numbers; 0 when there are none.",
-        examples: &[
-            (r#"sum(parse_json("[1,2.5]"))"#, "3.5"),
-            (r#"sum(parse_json("[]"))"#, "0"),
-        ],
+        examples: &[(r#"sum(parse_json("[1,2.5]"))"#, "3.5"), (r#"sum(parse_json("[]"))"#, "0")],
         run: sum,
     },
     Function {
@@ -105,11 +102,7 @@ fn round<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, Eva
     let scale = 10_f64.powi(digits);
     let scaled = float(number) * scale;
     // So large a number has no decimals to round.
-    let rounded = if scaled.is_finite() {
-        scaled.round() / scale
-    } else {
-        float(number)
-    };
+    let rounded = if scaled.is_finite() { scaled.round() / scale } else { float(number) };
     finite(&arguments, rounded)
 }
 
@@ -127,9 +120,7 @@ fn sum<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalE
         }
     }
     let exact = || {
-        i64::try_from(whole)
-            .map(Number::from)
-            .or_else(|_| u64::try_from(whole).map(Number::from))
+        i64::try_from(whole).map(Number::from).or_else(|_| u64::try_from(whole).map(Number::from))
     };
     match exact() {
         Ok(exact) if is_whole => Ok(owned(exact)),
@@ -154,9 +145,7 @@ fn extreme<'a>(
             }
         }
     }
-    Ok(Cow::Owned(
-        best.map_or(Value::Null, |best| Value::Number(best.clone())),
-    ))
+    Ok(Cow::Owned(best.map_or(Value::Null, |best| Value::Number(best.clone()))))
 }
 
 fn number_in<'v>(

@@ -36,10 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "length",
         parameters: &[Parameter::required("value", Kind::Sized)],
         summary: "How many characters, items or members there are.",
-        examples: &[
-            (r#"length("häuser")"#, "6"),
-            (r#"length(split("a,b", ","))"#, "2"),
-        ],
+        examples: &[(r#"length("häuser")"#, "6"), (r#"length(split("a,b", ","))"#, "2")],
         run: |arguments, _| {
             Ok(owned(match arguments.value(0) {
                 Value::String(text) => text.chars().count(),
@@ -55,10 +52,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         summary: "Lists one after another when all are lists, else texts as a template joins them.",
         examples: &[
             (r#"concat("order ", 17, null)"#, r#""order 17""#),
-            (
-                r#"concat(split("a", ","), split("b", ","))"#,
-                r#"["a","b"]"#,
-            ),
+            (r#"concat(split("a", ","), split("b", ","))"#, r#"["a","b"]"#),
         ],
         run: concat,
     },
@@ -211,12 +205,7 @@ fn slice<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, Eva
     Ok(match arguments.value(0) {
         Value::String(text) => {
             let range = range(text.chars().count());
-            owned(
-                text.chars()
-                    .skip(range.start)
-                    .take(range.len())
-                    .collect::<String>(),
-            )
+            owned(text.chars().skip(range.start).take(range.len()).collect::<String>())
         }
         _ => {
             let items = arguments.list(0);
@@ -228,15 +217,11 @@ fn slice<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, Eva
 fn contains<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
     let item = arguments.value(1);
     let text = || {
-        item.as_str()
-            .ok_or_else(|| arguments.wrong(1, "must be a text when the first is no list"))
+        item.as_str().ok_or_else(|| arguments.wrong(1, "must be a text when the first is no list"))
     };
     Ok(owned(match arguments.value(0) {
         Value::String(value) => value.contains(text()?),
         Value::Object(members) => members.contains_key(text()?),
-        _ => arguments
-            .list(0)
-            .iter()
-            .any(|candidate| equals(candidate, item)),
+        _ => arguments.list(0).iter().any(|candidate| equals(candidate, item)),
     }))
 }

@@ -26,10 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         summary: "The moment as `strftime` writes it, in an IANA time zone (`UTC`).",
         examples: &[
-            (
-                r#"date_format("2026-03-01T23:30:00Z", "%d.%m.%Y")"#,
-                r#""01.03.2026""#,
-            ),
+            (r#"date_format("2026-03-01T23:30:00Z", "%d.%m.%Y")"#, r#""01.03.2026""#),
             (
                 r#"date_format("2026-03-01T23:30:00Z", "%F %R", "Europe/Berlin")"#,
                 r#""2026-03-02 00:30""#,
@@ -45,14 +42,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         summary: "The moment so many seconds later, RFC 3339 in UTC.",
         examples: &[
-            (
-                r#"date_add("2026-02-28", 86400)"#,
-                r#""2026-03-01T00:00:00Z""#,
-            ),
-            (
-                r#"date_add("1970-01-01", 1767225600)"#,
-                r#""2026-01-01T00:00:00Z""#,
-            ),
+            (r#"date_add("2026-02-28", 86400)"#, r#""2026-03-01T00:00:00Z""#),
+            (r#"date_add("1970-01-01", 1767225600)"#, r#""2026-01-01T00:00:00Z""#),
         ],
         run: date_add,
     },

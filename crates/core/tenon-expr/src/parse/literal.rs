@@ -14,10 +14,8 @@ impl Parser<'_> {
         let mut value = String::new();
         loop {
             let rest = self.rest();
-            let plain = rest
-                .bytes()
-                .position(|byte| byte == quote || byte == b'\\')
-                .ok_or_else(|| {
+            let plain =
+                rest.bytes().position(|byte| byte == quote || byte == b'\\').ok_or_else(|| {
                     ParseError::new(open, 1, "this text is not closed")
                         .help(format!("end it with `{}`", char::from(quote)))
                 })?;
@@ -47,10 +45,8 @@ impl Parser<'_> {
             'u' => return self.unicode_escape(start),
             _ => {
                 let len = self.at - start;
-                return Err(
-                    ParseError::new(start, len, format!("`\\{character}` is no escape"))
-                        .help("write `\\\\` for a backslash"),
-                );
+                return Err(ParseError::new(start, len, format!("`\\{character}` is no escape"))
+                    .help("write `\\\\` for a backslash"));
             }
         })
     }

@@ -39,11 +39,7 @@ fn check_both(operator: &str, negation: &str, cases: &[(Value, Value, Option<boo
     let negated: Vec<_> = cases
         .iter()
         .map(|(variable, argument, answer)| {
-            (
-                variable.clone(),
-                argument.clone(),
-                answer.map(|answer| !answer),
-            )
+            (variable.clone(), argument.clone(), answer.map(|answer| !answer))
         })
         .collect();
     check(negation, &negated);
@@ -51,21 +47,12 @@ fn check_both(operator: &str, negation: &str, cases: &[(Value, Value, Option<boo
 
 #[test]
 fn the_names_on_the_wire_are_exact() {
-    let ours: Vec<&str> = Operator::ALL
-        .iter()
-        .map(|operator| operator.as_str())
-        .collect();
+    let ours: Vec<&str> = Operator::ALL.iter().map(|operator| operator.as_str()).collect();
     assert_eq!(ours, WIRE.split(' ').collect::<Vec<_>>());
     assert_eq!(ours.iter().collect::<HashSet<_>>().len(), 32);
     for operator in Operator::ALL {
-        assert_eq!(
-            serde_json::to_value(operator).ok(),
-            Some(json!(operator.as_str()))
-        );
-        assert_eq!(
-            serde_json::from_value(json!(operator.as_str())).ok(),
-            Some(*operator)
-        );
+        assert_eq!(serde_json::to_value(operator).ok(), Some(json!(operator.as_str())));
+        assert_eq!(serde_json::from_value(json!(operator.as_str())).ok(), Some(*operator));
     }
 }
 
@@ -98,18 +85,12 @@ fn text_operators_compare_scalars_as_text() {
     check_both(
         "$stringStartsWith",
         "$stringDoesNotStartWith",
-        &[
-            (json!("order-1"), json!("order"), Some(true)),
-            (json!("a"), json!("ab"), Some(false)),
-        ],
+        &[(json!("order-1"), json!("order"), Some(true)), (json!("a"), json!("ab"), Some(false))],
     );
     check_both(
         "$stringEndsWith",
         "$stringDoesNotEndWith",
-        &[
-            (json!("a.pdf"), json!(".pdf"), Some(true)),
-            (json!("a.pdf"), json!("a"), Some(false)),
-        ],
+        &[(json!("a.pdf"), json!(".pdf"), Some(true)), (json!("a.pdf"), json!("a"), Some(false))],
     );
     check(
         "$stringGreaterThan",
@@ -122,10 +103,7 @@ fn text_operators_compare_scalars_as_text() {
     );
     check(
         "$stringLessThan",
-        &[
-            (json!("Z"), json!("a"), Some(true)),
-            (json!("b"), json!("a"), Some(false)),
-        ],
+        &[(json!("Z"), json!("a"), Some(true)), (json!("b"), json!("a"), Some(false))],
     );
 }
 
@@ -155,11 +133,7 @@ fn number_operators_take_numbers_and_texts_that_spell_them() {
         &[
             (json!(10), json!(9.5), Some(true)),
             (json!("10"), json!("9"), Some(true)),
-            (
-                json!(9_007_199_254_740_993_i64),
-                json!(9_007_199_254_740_992_i64),
-                Some(true),
-            ),
+            (json!(9_007_199_254_740_993_i64), json!(9_007_199_254_740_992_i64), Some(true)),
             (json!(null), json!(0), Some(false)),
             (json!("abc"), json!(0), None),
             (json!(""), json!(0), None),
@@ -168,10 +142,7 @@ fn number_operators_take_numbers_and_texts_that_spell_them() {
     );
     check(
         "$numberLessThan",
-        &[
-            (json!(-1), json!("0"), Some(true)),
-            (json!(1), json!(1), Some(false)),
-        ],
+        &[(json!(-1), json!("0"), Some(true)), (json!(1), json!(1), Some(false))],
     );
     check_both(
         "$numberEquals",
@@ -202,10 +173,7 @@ fn number_operators_take_numbers_and_texts_that_spell_them() {
 
 #[test]
 fn date_operators_compare_moments() {
-    let (noon, later) = (
-        json!("2026-03-01T12:00:00Z"),
-        json!("2026-03-01T13:00:01+01:00"),
-    );
+    let (noon, later) = (json!("2026-03-01T12:00:00Z"), json!("2026-03-01T13:00:01+01:00"));
     let check_order = |operator, after, same, before| {
         check(
             operator,
@@ -226,10 +194,9 @@ fn date_operators_compare_moments() {
 
 #[test]
 fn boolean_operators_take_the_words_too() {
-    for (operator, word, other) in [
-        ("$booleanTrue", "true", "false"),
-        ("$booleanFalse", "false", "true"),
-    ] {
+    for (operator, word, other) in
+        [("$booleanTrue", "true", "false"), ("$booleanFalse", "false", "true")]
+    {
         check(
             operator,
             &[
@@ -247,10 +214,9 @@ fn boolean_operators_take_the_words_too() {
 
 #[test]
 fn only_null_does_not_exist() {
-    for (operator, negation) in [
-        ("$exists", "$doesNotExist"),
-        ("$isNotUndefinedOrNull", "$isUndefinedOrNull"),
-    ] {
+    for (operator, negation) in
+        [("$exists", "$doesNotExist"), ("$isNotUndefinedOrNull", "$isUndefinedOrNull")]
+    {
         check_both(
             operator,
             negation,
@@ -313,9 +279,7 @@ fn condition(raw: &Value) -> Condition {
 
 fn holds(raw: &Value) -> bool {
     let roots = Roots(json!({"yes": true, "no": false, "n": 3}));
-    condition(raw)
-        .eval(&roots)
-        .expect("the values fit the operators")
+    condition(raw).eval(&roots).expect("the values fit the operators")
 }
 
 fn is_true(variable: &str) -> Value {
@@ -326,14 +290,10 @@ fn is_true(variable: &str) -> Value {
 fn groups_join_conditions() {
     assert!(holds(&json!({"any": [is_true("no"), is_true("yes")]})));
     assert!(!holds(&json!({"all": [is_true("no"), is_true("yes")]})));
-    assert!(holds(
-        &json!({"all": [{"any": [is_true("yes")]}, {"operator": "$none"}]})
-    ));
+    assert!(holds(&json!({"all": [{"any": [is_true("yes")]}, {"operator": "$none"}]})));
     assert!(!holds(&json!({"any": []})));
     assert!(holds(&json!({"all": []})));
-    assert!(holds(
-        &json!({"operator": "$numberEquals", "variable": "{{n}}", "argument": 3})
-    ));
+    assert!(holds(&json!({"operator": "$numberEquals", "variable": "{{n}}", "argument": 3})));
 }
 
 #[test]
@@ -382,11 +342,7 @@ fn references_of_all_parts_are_found() {
         {"all": [is_true("e")]},
     ]});
     let condition = condition(&raw);
-    let found: Vec<String> = condition
-        .references()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let found: Vec<String> = condition.references().iter().map(ToString::to_string).collect();
     assert_eq!(found, ["a.b", "c", "d?", "e"]);
 }
 
@@ -396,26 +352,14 @@ fn a_wrong_condition_says_where_and_what() {
         (json!([]), "", "a condition must be an object"),
         (json!({}), "", "the condition is empty"),
         (json!({"any": 1}), "", "`any` must be a list"),
-        (
-            json!({"any": [], "all": []}),
-            "",
-            "there is no `all` in this condition",
-        ),
-        (
-            json!({"every": []}),
-            "",
-            "there is no `every` in this condition",
-        ),
+        (json!({"any": [], "all": []}), "", "there is no `all` in this condition"),
+        (json!({"every": []}), "", "there is no `every` in this condition"),
         (
             json!({"all": [{"operator": "$exist", "variable": 1}]}),
             "/all/0",
             "there is no operator `$exist`",
         ),
-        (
-            json!({"operator": "$exists"}),
-            "",
-            "`$exists` needs a `variable`",
-        ),
+        (json!({"operator": "$exists"}), "", "`$exists` needs a `variable`"),
         (
             json!({"operator": "$exists", "variable": 1, "argument": 2}),
             "",
@@ -431,21 +375,9 @@ fn a_wrong_condition_says_where_and_what() {
             "/any/0/argument/0",
             "this `{{` is not closed",
         ),
-        (
-            json!({"type": "join"}),
-            "",
-            "there is no such `type` of condition",
-        ),
-        (
-            json!({"type": "JOIN", "conditions": []}),
-            "",
-            "`join` is missing",
-        ),
-        (
-            json!({"type": "OPERATOR"}),
-            "",
-            "`condition` must be an object",
-        ),
+        (json!({"type": "join"}), "", "there is no such `type` of condition"),
+        (json!({"type": "JOIN", "conditions": []}), "", "`join` is missing"),
+        (json!({"type": "OPERATOR"}), "", "`condition` must be an object"),
         (
             json!({"type": "OPERATOR", "condition": {"operator": 1}}),
             "/condition",
@@ -454,11 +386,7 @@ fn a_wrong_condition_says_where_and_what() {
     ];
     for (raw, pointer, message) in cases {
         let error = Condition::compile(&raw).expect_err("it is not valid");
-        assert_eq!(
-            (&*error.pointer, &*error.error.message),
-            (pointer, message),
-            "{raw}"
-        );
+        assert_eq!((&*error.pointer, &*error.error.message), (pointer, message), "{raw}");
     }
     let near = Condition::compile(&json!({"operator": "$stringContain", "variable": 1}));
     let help = near.expect_err("there is no such operator").error.help;
@@ -468,10 +396,7 @@ fn a_wrong_condition_says_where_and_what() {
 #[test]
 fn conditions_are_bounded() {
     let nest = |levels: usize| {
-        (0..levels).fold(
-            json!({"operator": "$none"}),
-            |inner, _| json!({"any": [inner]}),
-        )
+        (0..levels).fold(json!({"operator": "$none"}), |inner, _| json!({"any": [inner]}))
     };
     assert!(Condition::compile(&nest(CONDITION_DEPTH_MAX)).is_ok());
     assert!(Condition::compile(&nest(CONDITION_DEPTH_MAX + 1)).is_err());
@@ -483,15 +408,10 @@ fn conditions_are_bounded() {
 #[test]
 fn the_schema_describes_every_operator() {
     let schema = schemars::schema_for!(Condition).to_value();
-    let operators = schema["$defs"]["Operator"]["oneOf"]
-        .as_array()
-        .expect("one for each");
+    let operators = schema["$defs"]["Operator"]["oneOf"].as_array().expect("one for each");
     let described = |schema: &Value| {
         let description = schema["description"].as_str().unwrap_or_default();
-        (
-            schema["const"].as_str().unwrap_or_default().to_owned(),
-            description.to_owned(),
-        )
+        (schema["const"].as_str().unwrap_or_default().to_owned(), description.to_owned())
     };
     let described: Vec<_> = operators.iter().map(described).collect();
     let expected: Vec<_> = Operator::ALL
@@ -500,11 +420,7 @@ fn the_schema_describes_every_operator() {
         .collect();
     assert_eq!(described, expected);
     assert!(schema["$defs"]["Source"]["description"].is_string());
-    assert!(
-        schema["anyOf"]
-            .as_array()
-            .is_some_and(|forms| forms.len() == 5)
-    );
+    assert!(schema["anyOf"].as_array().is_some_and(|forms| forms.len() == 5));
     let source = schemars::schema_for!(Source).to_value();
     assert!(source.get("type").is_none(), "any JSON value is a source");
 }

@@ -22,12 +22,8 @@ fn function_table() -> String {
             .map(|(expression, result)| format!("`{expression}` → `{result}`"))
             .collect();
         let (signature, summary) = (function.signature(), function.summary);
-        writeln!(
-            table,
-            "| `{signature}` | {summary} | {} |",
-            examples.join("<br>")
-        )
-        .expect("writing to a text does not fail");
+        writeln!(table, "| `{signature}` | {summary} | {} |", examples.join("<br>"))
+            .expect("writing to a text does not fail");
     }
     table
 }
@@ -35,18 +31,9 @@ fn function_table() -> String {
 fn operator_table() -> String {
     let mut table = "| Operator | True when | Argument |\n|---|---|---|\n".to_owned();
     for operator in Operator::ALL {
-        let argument = if operator.takes_argument() {
-            "yes"
-        } else {
-            "no"
-        };
-        writeln!(
-            table,
-            "| `{}` | {} | {argument} |",
-            operator.as_str(),
-            operator.summary()
-        )
-        .expect("writing to a text does not fail");
+        let argument = if operator.takes_argument() { "yes" } else { "no" };
+        writeln!(table, "| `{}` | {} | {argument} |", operator.as_str(), operator.summary())
+            .expect("writing to a text does not fail");
     }
     table
 }
@@ -68,20 +55,13 @@ fn the_page_lists_what_the_code_has() {
         std::fs::write(page(), expected).expect("the page can be written");
         return;
     }
-    assert!(
-        written == expected,
-        "run this test with UPDATE_DOCS=1 and commit the page"
-    );
+    assert!(written == expected, "run this test with UPDATE_DOCS=1 and commit the page");
 }
 
 #[test]
 fn every_example_gives_its_result() {
     for function in functions() {
-        assert!(
-            !function.examples.is_empty(),
-            "`{}` has no example",
-            function.name
-        );
+        assert!(!function.examples.is_empty(), "`{}` has no example", function.name);
         for (expression, result) in function.examples {
             assert!(expression.contains(function.name), "{expression}");
             let expected: Value = serde_json::from_str(result).expect("the result is JSON");

@@ -41,11 +41,7 @@ fn run_cases<S: Strategy>(
     strategy: &S,
     test: impl Fn(S::Value) -> Result<(), TestCaseError>,
 ) {
-    let config = ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..Default::default()
-    };
+    let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     if let Err(error) = TestRunner::new_with_rng(config, rng).run(strategy, test) {
         panic!("{error}");
@@ -91,12 +87,8 @@ fn texts() -> impl Strategy<Value = Value> {
 }
 
 fn values() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        numbers(),
-        texts()
-    ];
+    let leaf =
+        prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), numbers(), texts()];
     leaf.prop_recursive(3, 24, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
@@ -173,9 +165,7 @@ fn exercise(text: &str, value: &Value) -> Result<(), TestCaseError> {
 
 #[test]
 fn arbitrary_texts_never_panic() {
-    run(&(any::<String>(), values()), |(text, value)| {
-        exercise(&text, &value)
-    });
+    run(&(any::<String>(), values()), |(text, value)| exercise(&text, &value));
 }
 
 #[test]
@@ -197,25 +187,22 @@ fn mutations_of_tricky_texts_never_panic() {
     let corpus = corpus();
     assert!(corpus.len() > 40, "the corpus was not read");
     let edits = prop::collection::vec((any::<Index>(), any::<Index>(), 0..4_u8), 0..6);
-    run(
-        &(any::<Index>(), edits, values()),
-        |(seed, edits, value)| {
-            let mut characters: Vec<char> = seed.get(&corpus).chars().collect();
-            for (at, from, kind) in edits {
-                if characters.is_empty() {
-                    break;
-                }
-                let at = at.index(characters.len());
-                match kind {
-                    0 => drop(characters.remove(at)),
-                    1 => characters.insert(at, characters[from.index(characters.len())]),
-                    2 => characters.truncate(at),
-                    _ => characters.extend(from.get(&corpus).chars()),
-                }
+    run(&(any::<Index>(), edits, values()), |(seed, edits, value)| {
+        let mut characters: Vec<char> = seed.get(&corpus).chars().collect();
+        for (at, from, kind) in edits {
+            if characters.is_empty() {
+                break;
             }
-            exercise(&characters.into_iter().collect::<String>(), &value)
-        },
-    );
+            let at = at.index(characters.len());
+            match kind {
+                0 => drop(characters.remove(at)),
+                1 => characters.insert(at, characters[from.index(characters.len())]),
+                2 => characters.truncate(at),
+                _ => characters.extend(from.get(&corpus).chars()),
+            }
+        }
+        exercise(&characters.into_iter().collect::<String>(), &value)
+    });
 }
 
 fn lists() -> impl Strategy<Value = Value> {
@@ -237,9 +224,7 @@ fn of_kind(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Text => texts().boxed(),
         Kind::Scalar => prop_oneof![texts(), numbers()].boxed(),
         Kind::Number => numbers().boxed(),
-        Kind::Integer => prop_oneof![-20..20_i64, any::<i64>()]
-            .prop_map(Value::from)
-            .boxed(),
+        Kind::Integer => prop_oneof![-20..20_i64, any::<i64>()].prop_map(Value::from).boxed(),
         Kind::List => lists().boxed(),
         Kind::Object => objects().boxed(),
         Kind::TextOrList => prop_oneof![texts(), lists()].boxed(),

@@ -238,7 +238,8 @@ impl JobStore for MemoryStore {
         self.check("accept a replay")?;
         let mut rows = self.rows.lock();
         if let (true, Some(old)) = (keep_results, job.replay_of) {
-            let kept: Vec<StepRow> = rows.results.values().filter(|row| row.run == old).cloned().collect();
+            let kept: Vec<StepRow> =
+                rows.results.values().filter(|row| row.run == old).cloned().collect();
             rows.commit(&Batch {
                 steps: kept
                     .into_iter()
@@ -300,7 +301,12 @@ impl ScheduleStore for MemoryStore {
         Ok(*self.rows.lock().ticks.entry(key.clone()).or_insert(now))
     }
 
-    async fn accept_tick(&self, key: &ScheduleKey, tick: Timestamp, job: &Job) -> Result<bool, Error> {
+    async fn accept_tick(
+        &self,
+        key: &ScheduleKey,
+        tick: Timestamp,
+        job: &Job,
+    ) -> Result<bool, Error> {
         self.check("accept a tick")?;
         let mut rows = self.rows.lock();
         if rows.ticks.get(key).is_some_and(|last| *last >= tick) {

@@ -251,13 +251,14 @@ impl<'a> Seen<'a> {
                 if let Some(broken_at) = former.broken_at_ms {
                     figures.takeovers_ms.push(next.at_ms.saturating_sub(broken_at));
                 }
-                let over = former.answered.map_or(u64::MAX, |(at_ms, _)| at_ms);
+                let answered_at = former.answered.map(|(at_ms, _)| at_ms);
+                let over = answered_at.or(former.broken_at_ms).unwrap_or(u64::MAX);
                 let explains = |fault: &Fault<'_>| {
                     fault.at_ms <= next.at_ms
                         && fault.until_ms >= former.at_ms
                         && fault.at_ms <= over.saturating_add(limits.commit_lag_ms)
                 };
-                match self.faults.iter().rposition(explains) {
+                match self.faults.iter().position(explains) {
                     Some(place) => {
                         repeats_of[place] += 1;
                         let kind = self.faults[place].kind.to_owned();
@@ -295,7 +296,8 @@ impl<'a> Seen<'a> {
                 fault.at_ms > until || fault.until_ms.saturating_add(limits.disturbed_ms) < from
             })
         };
-        let undisturbed = self.tries.iter().filter(|(from, until, _)| is_undisturbed(*from, *until));
+        let undisturbed =
+            self.tries.iter().filter(|(from, until, _)| is_undisturbed(*from, *until));
         let (mut tries, mut succeeded) = (0, 0);
         for (_, _, is_accepted) in undisturbed {
             tries += 1;

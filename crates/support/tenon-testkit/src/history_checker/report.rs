@@ -135,7 +135,7 @@ impl fmt::Display for Report {
         writeln!(f)?;
         writeln!(
             f,
-            "| accepted | ended well | lost | doubled | finished steps run again | calls | \
+            "| accepted | ended well | lost or never ended | doubled | finished steps run again | calls | \
              repeated calls | takeover p50 / max, ms | tries undisturbed, ok |"
         )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|---|")?;

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use sqlx::postgres::PgPoolOptions;
-use uuid::Uuid;
+use bytes::Bytes;
+use tenon_domain::{ProjectId, RunId, VersionId, WorkflowId};
+use tenon_exec::ports::history::{Payload, TriggerKind};
+use tenon_exec::ports::store::{Accept, Job, JobStore, RunMode};
 
 use super::Calibration;
 use super::load::{self, Shot};
@@ -14,33 +16,24 @@ const BATCH: usize = 500;
 /// Connections at once, as the product uses.
 const CONNECTIONS: u32 = 2;
 
-/// Rows a second of the job's shape, in batches, into a table like the product's in the same
-/// PostgreSQL, one commit a batch.
-pub async fn batched_insert(url: &str, input: &str, length: Duration) -> anyhow::Result<Calibration> {
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .connect(url)
-        .await
+/// Rows a second, by the product's own statement with the same row, without anything around it:
+/// batches as large as the product's, two connections, one commit a batch.
+pub async fn batched_insert(
+    url: &str,
+    input: &str,
+    length: Duration,
+) -> anyhow::Result<Calibration> {
+    let store = tenon_pg_execution::Store::connect(url, CONNECTIONS)
         .context("the calibration cannot reach the database")?;
-    sqlx::query("CREATE TABLE IF NOT EXISTS bench_job (LIKE job INCLUDING ALL)").execute(&pool).await?;
     let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..CONNECTIONS {
-        let (pool, input) = (pool.clone(), input.as_bytes().to_vec());
+        let (store, input) = (store.clone(), Bytes::from(input.to_owned()));
         tasks.spawn(async move {
             let mut rows = 0_u64;
             while started.elapsed() < length {
-                let ids: Vec<Uuid> = (0..BATCH).map(|_| Uuid::now_v7()).collect();
-                sqlx::query(
-                    "INSERT INTO bench_job (run_id, project_id, workflow_id, version_id, trigger,
-                                            mode, input, accepted_at)
-                     SELECT id, id, id, id, 1::smallint, 0::smallint, $2, now()
-                     FROM UNNEST($1::uuid[]) AS ids (id)",
-                )
-                .bind(&ids)
-                .bind(&input)
-                .execute(&pool)
-                .await?;
+                let batch: Vec<Accept> = (0..BATCH).map(|_| row(&input)).collect();
+                store.accept(&batch).await?;
                 rows += BATCH as u64;
             }
             anyhow::Ok(rows)
@@ -50,11 +43,27 @@ pub async fn batched_insert(url: &str, input: &str, length: Duration) -> anyhow:
     while let Some(done) = tasks.join_next().await {
         rows += done??;
     }
-    let elapsed = started.elapsed();
-    sqlx::query("DROP TABLE bench_job").execute(&pool).await?;
-    pool.close().await;
-    let value = rows as f64 / elapsed.as_secs_f64();
+    let value = rows as f64 / started.elapsed().as_secs_f64();
     Ok(Calibration { name: "batched_insert", value, unit: "rows/s" })
+}
+
+fn row(input: &Bytes) -> Accept {
+    let job = Job {
+        run: RunId::new(),
+        project: ProjectId::new(),
+        workflow: WorkflowId::new(),
+        version: VersionId::new(),
+        user: None,
+        trigger: TriggerKind::Request,
+        mode: RunMode::Live,
+        input: Payload::Inline(input.clone()),
+        reply_to: None,
+        replay_of: None,
+        has_progress: false,
+        crashes: 0,
+        accepted_at: jiff::Timestamp::now(),
+    };
+    Accept { job, once: None }
 }
 
 /// Requests a second to a service that does nothing, by the same load.

@@ -52,7 +52,9 @@ impl Tree {
         let mut at = 0;
         while at < members.len() {
             let parent = members[at];
-            members.extend(stats.iter().filter(|(_, stat)| stat.parent == parent).map(|(pid, _)| *pid));
+            members.extend(
+                stats.iter().filter(|(_, stat)| stat.parent == parent).map(|(pid, _)| *pid),
+            );
             at += 1;
         }
         members.retain(|pid| stats.contains_key(pid));

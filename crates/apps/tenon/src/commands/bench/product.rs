@@ -39,13 +39,18 @@ pub struct Product {
 impl Product {
     /// Starts the product on a data folder and waits until it is ready.
     pub async fn start(folder: &Path) -> anyhow::Result<Self> {
+        Self::start_roles(folder, "all").await
+    }
+
+    /// The same with some roles only.
+    pub async fn start_roles(folder: &Path, roles: &str) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let access_file = folder.join("dev.json");
         let _ = std::fs::remove_file(&access_file);
         let started = Instant::now();
         let log = std::fs::File::create(folder.join("product.log"))?;
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["dev", "--listen", "127.0.0.1:0", "--without-demo", "--dir"])
+            .args(["dev", "--listen", "127.0.0.1:0", "--without-demo", "--roles", roles, "--dir"])
             .arg(folder)
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
@@ -59,7 +64,10 @@ impl Product {
                 break access;
             }
             if let Some(status) = child.try_wait()? {
-                bail!("the product ended with {status}; see {}", folder.join("product.log").display());
+                bail!(
+                    "the product ended with {status}; see {}",
+                    folder.join("product.log").display()
+                );
             }
             if started.elapsed() > READY_TIMEOUT {
                 bail!("the product was not ready in {READY_TIMEOUT:?}");

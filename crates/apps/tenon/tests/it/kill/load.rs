@@ -16,6 +16,8 @@ const EVENT_CLIENTS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(120);
 /// Before a request is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Every so often a client asks again although it had its answer, as one does that lost it.
+const FORGETS_EVERY: u32 = 10;
 /// The longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -54,7 +56,8 @@ impl Access {
 
     async fn send_event(&self, request: &str) -> anyhow::Result<Vec<RunId>> {
         let body = json!({ "name": "kill", "payload": { "request": request } });
-        let sent = self.post("events").header("idempotency-key", request).json(&body).send().await?;
+        let sent =
+            self.post("events").header("idempotency-key", request).json(&body).send().await?;
         ensure!(sent.status() == http::StatusCode::ACCEPTED, "{}", sent.status());
         let answer: Value = sent.json().await?;
         let runs = answer["runs"].as_array().context("an answer without runs")?;
@@ -112,12 +115,15 @@ struct Client {
 
 impl Client {
     async fn run(self, stop: CancellationToken) {
-        let mut number = 0;
+        let mut number = 0_u32;
         while !stop.is_cancelled() {
             number += 1;
             let request = format!("{}-{number}", self.name);
             while !self.try_once(&request).await && !stop.is_cancelled() {
                 tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            if number.is_multiple_of(FORGETS_EVERY) {
+                self.try_once(&request).await;
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -13,7 +13,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(40);
 /// How often its log is looked at.
 const POLL: Duration = Duration::from_millis(10);
 /// What a listening process logs when it is ready, before its address.
-const READY: &str = "ready on http://";
+const READY: &str = ": ready on http://";
 
 /// Runs the product, and kills it when the pipe closes: by [`Process::kill`], or because the test
 /// has ended, however it ended.
@@ -71,12 +71,12 @@ impl Process {
         let give_up = Instant::now() + READY_TIMEOUT;
         loop {
             let log = fs::read_to_string(self.log_path()).unwrap_or_default();
-            if let Some(line) = log.lines().find(|line| line.contains("ready")) {
+            if let Some(line) = log.lines().find(|line| line.contains(": ready")) {
                 if let Some((_, address)) = line.split_once(READY) {
                     let address = address.split_whitespace().next().unwrap_or_default();
                     return Ok(Some(format!("http://{address}")));
                 }
-                if line.trim_end().ends_with("ready") {
+                if line.trim_end().ends_with(": ready") {
                     return Ok(None);
                 }
             }
