@@ -60,6 +60,7 @@ struct OwnProcess {
 
 impl Product {
     /// The process that all tests share.
+    #[expect(clippy::zombie_processes, reason = "it outlives this process; its watchdog ends it")]
     pub fn shared() -> Self {
         let owner = run_owner();
         let folder = std::env::temp_dir().join(format!("tenon-it-{owner}"));
@@ -365,6 +366,7 @@ fn spawn(folder: &Path, settings: &[(String, String)]) -> Child {
         .expect("the product can be started")
 }
 
+#[expect(clippy::zombie_processes, reason = "the shell ends after its owner")]
 fn watch(owner: u32, pid: u32, folder: &Path) {
     let ids = [owner.to_string(), pid.to_string()];
     Command::new("sh")

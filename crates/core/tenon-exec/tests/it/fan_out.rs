@@ -11,6 +11,7 @@ use tenon_exec::ports::history::RunStatus;
 use tenon_exec::ports::script::{FunctionError, FunctionErrorKind};
 use tenon_exec::program::Program;
 use tenon_exec::settings::Settings;
+use tenon_testkit::fakes::Entry;
 use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, fault, program};
@@ -88,6 +89,9 @@ async fn iterations_that_ended_are_passed_over_when_it_is_taken_up_again() {
     assert_eq!(bench.take_up(run, &program).await, SUCCEEDED);
     assert_eq!(worked(&bench), [json!(1), json!(2), json!(3), json!(4)]);
     assert_eq!(joined(&bench), Some(json!([10, 20, 30, 40])));
+    let read = bench.stores.journal.entries().into_iter();
+    let read: Vec<Entry> = read.filter(|entry| matches!(entry, Entry::IterationRead(_))).collect();
+    assert_eq!(read, [], "what has ended is not even read");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tenon_domain::RunId;
+use tenon_exec::ports::store::Iteration;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Entry {
     Blobs(usize),
     /// A batch of results was committed: how many rows of any kind.
     Committed(usize),
+    /// The results of one iteration of a fan-out were read back.
+    IterationRead(Iteration),
     /// Jobs were accepted: how many.
     Accepted(usize),
     /// Jobs were pushed: the runs and whether each is flagged as recovered.

@@ -185,7 +185,10 @@ impl JobStore for MemoryStore {
         Ok(match scope {
             ResultScope::Root => rows.stored(run, |row| row.iteration.is_empty()),
             ResultScope::IterationKeys => rows.iteration_keys(run),
-            ResultScope::Iteration(at) => rows.stored(run, |row| row.iteration == at),
+            ResultScope::Iteration(at) => {
+                self.journal.note(Entry::IterationRead(at.clone()));
+                rows.stored(run, |row| row.iteration == at)
+            }
             ResultScope::StepBelow(step, below) => {
                 rows.stored(run, |row| row.step == step && row.iteration.starts_with(&below))
             }
