@@ -13,9 +13,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use commands::{Cli, FUNCTION_RUNNER};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The exit code of a command that could not do its work; 1 says that the work itself failed.
 const COULD_NOT_TRY: u8 = 2;
 
