@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use tenon_domain::limits::DocumentLimits;
-use tenon_domain::workflow::{Diagnostic, Workflow, load};
+use tenon_domain::workflow::{Diagnostic, StepKind, Workflow, load};
+use tenon_exec::ports::script::{FunctionErrorKind, FunctionRunner};
 use tenon_http_kit::{ErrorItem, Problem};
 use utoipa::ToSchema;
 
@@ -44,6 +45,38 @@ pub(crate) fn load_all(
         }
     }
     if errors.is_empty() { Ok(workflows) } else { Err(invalid(errors, documents.len())) }
+}
+
+/// Parses the code of every function step, where it can do no harm. A runner that cannot be had
+/// checks nothing: a fault then shows in the first run.
+pub(crate) async fn check_functions(
+    files: &[String],
+    workflows: &[Workflow],
+    runner: &dyn FunctionRunner,
+) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    for (file, workflow) in files.iter().zip(workflows) {
+        for (index, step) in workflow.steps.iter().enumerate() {
+            let StepKind::Function(function) = &step.kind else { continue };
+            match runner.check(&function.code).await {
+                Ok(()) => {}
+                Err(error) if error.kind == FunctionErrorKind::Unavailable => {
+                    tracing::warn!(error = %error, "the code of function steps was not checked");
+                    return Ok(());
+                }
+                Err(error) => errors.push(ErrorItem {
+                    message: format!("the function does not parse: {}", error.message),
+                    code: Some("function_syntax".to_owned()),
+                    help: Some("lines are counted from the first line of `code`".to_owned()),
+                    pointer: Some(format!("/steps/{index}/code")),
+                    file: Some(file.clone()),
+                    step: Some(step.id.to_string()),
+                    ..ErrorItem::default()
+                }),
+            }
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(invalid(errors, files.len())) }
 }
 
 fn invalid(mut errors: Vec<ErrorItem>, documents: usize) -> Problem {

@@ -6,6 +6,7 @@ use tenon_contract::plan::PlanSource;
 use tenon_exec::ports::blobs::BlobStore;
 use tenon_exec::ports::control::RunControl;
 use tenon_exec::ports::history::HistoryReader;
+use tenon_exec::ports::script::FunctionRunner;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,9 @@ pub struct ApiState {
     pub control: Arc<dyn RunControl>,
     /// Large recorded values.
     pub blobs: Arc<dyn BlobStore>,
+    /// Parses the code of function steps before it is deployed; without it a syntax error shows
+    /// in the first run.
+    pub functions: Option<Arc<dyn FunctionRunner>>,
     /// Limits.
     pub settings: Arc<ApiSettings>,
     /// Cancelled when the process stops: followers are then let go at once.

@@ -22,6 +22,7 @@ use tenon_exec::plans::Plans;
 use tenon_exec::ports::blobs::BlobStore;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::queue::JobQueue;
+use tenon_exec::ports::script::FunctionRunner;
 use tenon_exec::ports::store::JobStore;
 use tenon_exec::recorder::Recorder;
 use tenon_exec::settings::Settings as ExecSettings;
@@ -117,6 +118,7 @@ struct Shared {
     reader: tenon_pg_execution::Reader,
     blobs: Arc<dyn BlobStore>,
     plans: Arc<Plans>,
+    functions: Option<Arc<ScriptPool>>,
     intake: Intake,
     fresh: Arc<FreshJobs>,
     clock: Arc<dyn Clock>,
@@ -283,11 +285,22 @@ async fn share(
         reader,
         blobs,
         plans,
+        functions: start_functions(parts).await?,
         intake,
         fresh,
         clock,
         settings,
     })
+}
+
+/// Function processes: workers run code in them, the API only has it parsed.
+async fn start_functions(parts: &Parts) -> anyhow::Result<Option<Arc<ScriptPool>>> {
+    if !parts.roles.has(Role::Worker) && !parts.roles.has(Role::Api) {
+        return Ok(None);
+    }
+    let settings = parts.settings.function_pool(parts.runner.clone());
+    let pool = ScriptPool::start(settings).await.context("function processes cannot run here")?;
+    Ok(Some(Arc::new(pool)))
 }
 
 /// The configuration plane, where this process may open its database.
@@ -353,15 +366,13 @@ async fn start_worker(
         leases.clone(),
         settings.clone(),
     );
-    let functions = parts.settings.function_pool(parts.runner.clone());
+    let runner = shared.functions.clone().context("a worker has function processes")?;
     let engine = Arc::new(Engine {
         store: shared.jobs.clone(),
         recorder: handle,
         blobs: shared.blobs.clone(),
         egress: Arc::new(HttpEgress::new(parts.settings.outgoing())?),
-        runner: Arc::new(
-            ScriptPool::start(functions).await.context("function processes cannot run here")?,
-        ),
+        runner,
         coordination: shared.coordination.clone(),
         tokens: TokenCache::default(),
         request_limits: RequestLimits {
@@ -462,6 +473,7 @@ fn routes(
             history: Arc::new(shared.reader.clone()),
             control: Arc::new(control),
             blobs: shared.blobs.clone(),
+            functions: shared.functions.clone().map(|pool| pool as Arc<dyn FunctionRunner>),
             settings: Arc::new(parts.settings.management()),
             shutdown: listening.clone(),
         }));

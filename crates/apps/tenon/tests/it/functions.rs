@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::product::{Product, text_of};
+use crate::product::{Product, document, fresh_name, text_of};
 
 /// A function step that may take half a second.
 fn function(code: &str) -> Value {
@@ -107,4 +107,22 @@ async fn neighbours_go_on_while_functions_misbehave() {
     for run in bad {
         assert_eq!(product.ended(&run).await["status"], "failed");
     }
+}
+
+#[tokio::test]
+async fn code_that_does_not_parse_is_refused_at_apply() {
+    let product = Product::shared();
+    let name = fresh_name();
+    let triggers = json!([{ "type": "app_event", "event": name }]);
+    let broken = document(&name, triggers, function("function run() {\n  return 1 +;\n}"));
+    let body = json!({ "documents": [{ "file": "broken.json", "text": broken.to_string() }] });
+    let (status, problem) = product.post("/workflows/apply", &body).await;
+    assert_eq!(status.as_u16(), 422, "{problem:#}");
+    let fault = &problem["errors"][0];
+    assert_eq!(fault["code"], "function_syntax");
+    assert_eq!(fault["step"], "bad");
+    assert_eq!(fault["file"], "broken.json");
+    assert!(text_of(&fault["message"]).contains('2'), "the line is named: {fault:#}");
+    let listed = product.get("/workflows").await.1.to_string();
+    assert!(!listed.contains(&name), "nothing is deployed");
 }

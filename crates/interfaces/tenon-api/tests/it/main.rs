@@ -45,6 +45,7 @@ impl Bench {
             history: world.clone(),
             control: world.clone(),
             blobs: world.clone(),
+            functions: None,
             settings: Arc::new(settings),
             shutdown,
         });

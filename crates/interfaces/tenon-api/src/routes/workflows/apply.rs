@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::auth::Caller;
 use crate::config::ApplyMode;
-use crate::documents::{DocumentText, load_all};
+use crate::documents::{DocumentText, check_functions, load_all};
 use crate::problem;
 use crate::settings::ApiSettings;
 use crate::state::Api;
@@ -79,8 +79,15 @@ pub(crate) async fn load(
     documents: Vec<DocumentText>,
 ) -> Result<Vec<Workflow>, Problem> {
     let settings = Arc::clone(&api.settings);
+    let files: Vec<String> = documents.iter().map(|document| document.file.clone()).collect();
     let checking = tokio::task::spawn_blocking(move || load_all(&documents, &settings.documents));
-    checking.await.map_err(|error| Problem::internal("check the documents", &error))?
+    let loaded =
+        checking.await.map_err(|error| Problem::internal("check the documents", &error))?;
+    let workflows = loaded?;
+    if let Some(runner) = &api.functions {
+        check_functions(&files, &workflows, &**runner).await?;
+    }
+    Ok(workflows)
 }
 
 fn count(documents_max: usize) -> Problem {
