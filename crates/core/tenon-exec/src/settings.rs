@@ -64,7 +64,7 @@ impl Default for Settings {
         Self {
             accept_batch_max: 500,
             accept_waiting_max: 10_000,
-            accept_connections: 2,
+            accept_connections: 1,
             runs_in_flight_max: 20_000,
             claim_max: 64,
             lease_ttl: Duration::from_secs(3),
