@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Uri};
-use tenon_exec::ports::egress::{Egress, Error, OutboundRequest, OutboundResponse};
+use tenon_exec::ports::egress::{
+    Egress, Error, OutboundRequest, OutboundResponse, TRANSPORT_HEADERS,
+};
 use url::{Host, Position, Url};
 
 use crate::address::AddressPolicy;
@@ -15,23 +17,6 @@ use crate::failure;
 use crate::lookup::{CheckedLookup, Lookup, SystemLookup};
 use crate::settings::EgressSettings;
 use crate::transport::{Outgoing, Transport};
-
-/// Headers that say how a message is framed or forwarded; only the transport sets them.
-const TRANSPORT_HEADERS: &[&str] = &[
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "http2-settings",
-];
 
 /// The way out could not be built.
 #[derive(Debug, thiserror::Error)]

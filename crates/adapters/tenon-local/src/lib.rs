@@ -4,7 +4,6 @@ mod coordination;
 mod in_flight;
 mod plan_cache;
 mod queue;
-mod wakeups;
 
 pub use coordination::LocalCoordination;
 pub use in_flight::InFlightFile;

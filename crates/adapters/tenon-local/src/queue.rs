@@ -16,7 +16,7 @@ use tenon_domain::{Clock, QueueName, RunId};
 use tenon_exec::ports::queue::{Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, Push};
 
 use self::state::{Lapse, QueueState};
-use crate::wakeups::Wakeups;
+use tenon_exec::wakeups::Wakeups;
 
 /// A queue that was empty for this long is no longer listed as active.
 const ACTIVE_AFTER_EMPTY: Duration = Duration::from_secs(60);

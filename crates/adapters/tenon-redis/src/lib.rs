@@ -7,7 +7,6 @@ mod plan_cache;
 mod queue;
 mod scripts;
 mod subscriber;
-mod wakeups;
 
 pub use connection::{Endpoint, InvalidEndpoint, Redis};
 pub use coordination::{REPLY_BYTES_MAX, RedisCoordination};

@@ -25,7 +25,7 @@ use crate::connection::{CallError, Redis};
 use crate::keys;
 use crate::scripts::{BATCH_MAX, QueueScripts};
 use crate::subscriber::{self, News};
-use crate::wakeups::Wakeups;
+use tenon_exec::wakeups::Wakeups;
 
 /// A queue that this handle listed as active is not listed again for so long.
 const REGISTER_INTERVAL: Duration = Duration::from_secs(1);

@@ -24,9 +24,6 @@ use crate::settings::Settings;
 const CACHED_JOBS_MAX: usize = 50_000;
 /// How long a push may take before it is left to the sweep.
 const PUSH_DEADLINE: Duration = Duration::from_millis(500);
-/// How long a database that hangs may keep callers waiting. They hear that it is away, and the
-/// outcome is unknown, as after a connection that broke.
-const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why a job was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -228,7 +225,7 @@ impl Committer {
 
     async fn accept_in_time(&self, accepts: &[Accept]) -> Result<Vec<Accepted>, store::Error> {
         let accepting = self.parts.store.accept(accepts);
-        match tokio::time::timeout(COMMIT_DEADLINE, accepting).await {
+        match tokio::time::timeout(self.parts.settings.accept_timeout, accepting).await {
             Ok(outcome) => outcome,
             Err(elapsed) => Err(store::Error::Unavailable {
                 action: "accept jobs in time",

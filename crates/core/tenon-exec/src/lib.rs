@@ -15,4 +15,5 @@ pub mod schedules;
 pub mod settings;
 pub mod steps;
 pub mod sweep;
+pub mod wakeups;
 pub mod worker;

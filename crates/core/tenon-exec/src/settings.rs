@@ -11,6 +11,9 @@ pub struct Settings {
     pub accept_waiting_max: usize,
     /// Accept transactions at once.
     pub accept_connections: usize,
+    /// How long a database that hangs may keep callers waiting. They hear that it is away; the
+    /// outcome is unknown, as after a connection that broke.
+    pub accept_timeout: Duration,
     /// Runs one worker process executes at once, waiting on HTTP included.
     pub runs_in_flight_max: usize,
     /// Jobs taken from a queue at once.
@@ -65,6 +68,7 @@ impl Default for Settings {
             accept_batch_max: 500,
             accept_waiting_max: 10_000,
             accept_connections: 1,
+            accept_timeout: Duration::from_secs(5),
             runs_in_flight_max: 20_000,
             claim_max: 64,
             lease_ttl: Duration::from_secs(3),

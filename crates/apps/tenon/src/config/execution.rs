@@ -12,6 +12,8 @@ pub struct Execution {
     pub accept_waiting_max: usize,
     /// Accept transactions at once.
     pub accept_connections: usize,
+    /// How long a database that hangs may keep callers waiting, in milliseconds.
+    pub accept_timeout_ms: u64,
     /// Runs that one process executes at once, waiting for HTTP included.
     pub runs_in_flight_max: usize,
     /// Jobs taken from a queue at once.
@@ -56,6 +58,7 @@ impl Default for Execution {
             accept_batch_max: 500,
             accept_waiting_max: 10_000,
             accept_connections: 1,
+            accept_timeout_ms: 5_000,
             runs_in_flight_max: 20_000,
             claim_max: 64,
             lease_ttl_ms: 3_000,

@@ -67,6 +67,7 @@ impl Settings {
             accept_batch_max: execution.accept_batch_max,
             accept_waiting_max: execution.accept_waiting_max,
             accept_connections: execution.accept_connections,
+            accept_timeout: ms(execution.accept_timeout_ms),
             runs_in_flight_max: execution.runs_in_flight_max,
             claim_max: execution.claim_max,
             lease_ttl: ms(execution.lease_ttl_ms),

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
@@ -247,4 +249,33 @@ async fn a_database_that_hangs_is_answered_with_503_until_it_is_back() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert_eq!(product.ended(&run).await["status"], "succeeded");
+}
+
+/// With a queue inside the process nobody sees a lease lapse: the next process counts the crash.
+#[tokio::test]
+async fn a_run_under_way_at_five_kills_is_parked_and_can_be_replayed() {
+    let mut product = Product::own(&[]);
+    let is_cured = Arc::new(AtomicBool::new(false));
+    let cured = is_cured.clone();
+    let service = Service::start(move |_| {
+        let wait = if cured.load(Ordering::SeqCst) { 0 } else { 60 };
+        Reply::json(200, &json!({})).after(Duration::from_secs(wait))
+    })
+    .await;
+    let event = calling(&product, &service).await;
+    let run = product.fire(&event, json!({})).await.remove(0);
+    for kills in 1..=5 {
+        until("the call is under way", || service.calls().len() >= kills).await;
+        product.kill().await;
+        product.start_again().await;
+    }
+    let parked = product.ended(&run).await;
+    assert_eq!(parked["status"], "parked", "{parked:#}");
+    assert_eq!(service.calls().len(), 5, "a parked run calls nobody");
+    is_cured.store(true, Ordering::SeqCst);
+    let body = json!({ "from": "start" });
+    let (status, replay) = product.post(&format!("/runs/{run}/replay"), &body).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{replay:#}");
+    let replayed = product.ended(&text_of(&replay["run_id"])).await;
+    assert_eq!(replayed["status"], "succeeded", "{replayed:#}");
 }

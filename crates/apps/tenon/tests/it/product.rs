@@ -126,7 +126,18 @@ impl Product {
         assert!(has_ended, "the product does not stop on SIGTERM");
     }
 
-    /// Starts the process again on the same folder, after [`Product::stop`].
+    /// Kills the process (SIGKILL) and waits until it is gone.
+    pub async fn kill(&mut self) {
+        let own = self.own.as_mut().expect("only a process of the test's own is killed");
+        let mut child = own.child.take().expect("the process runs");
+        child.kill().expect("the process is there");
+        tokio::task::spawn_blocking(move || child.wait())
+            .await
+            .expect("waiting does not panic")
+            .expect("the process can be waited for");
+    }
+
+    /// Starts the process again on the same folder, after [`Product::stop`] or [`Product::kill`].
     pub async fn start_again(&mut self) {
         let mut own = self.own.take().expect("only a process of the test's own is started again");
         let child = spawn(&own.folder, &own.settings);

@@ -7,6 +7,24 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
+/// Headers that say how a message is framed or forwarded. Only the adapter sets them; a request
+/// that carries one is refused.
+pub const TRANSPORT_HEADERS: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "http2-settings",
+];
+
 /// A request that is ready to go.
 #[derive(Debug, Clone)]
 pub struct OutboundRequest {

@@ -8,23 +8,7 @@ use tenon_expr::{Scope, Source};
 use super::super::Failure;
 use super::permanent;
 use super::template::{eval, texts_of};
-
-/// Headers that frame the message; the transport sets them.
-const TRANSPORT_HEADERS: &[&str] = &[
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "http2-settings",
-];
+use crate::ports::egress::TRANSPORT_HEADERS;
 
 /// Names the key that a provider may use to act once.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

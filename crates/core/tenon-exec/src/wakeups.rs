@@ -1,4 +1,5 @@
-//! Wakes the workers of this process when something was pushed.
+//! Wakes the workers of this process when something was pushed: how queue adapters keep
+//! [`JobQueue::wait`](crate::ports::queue::JobQueue::wait).
 //!
 //! It counts pushes; it does not say what was pushed, or where.
 
@@ -9,7 +10,7 @@ use tokio::sync::Notify;
 
 /// A count of pushes that can be waited for.
 #[derive(Debug, Default)]
-pub(crate) struct Wakeups {
+pub struct Wakeups {
     pushed: AtomicU64,
     seen: AtomicU64,
     notify: Notify,
@@ -17,13 +18,13 @@ pub(crate) struct Wakeups {
 
 impl Wakeups {
     /// Ends every wait that is under way, and the next one if there is none.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         self.pushed.fetch_add(1, Ordering::SeqCst);
         self.notify.notify_waiters();
     }
 
     /// Returns at the first [`Wakeups::wake`] since the last return, or after `timeout`.
-    pub(crate) async fn wait(&self, timeout: Duration) {
+    pub async fn wait(&self, timeout: Duration) {
         let notified = self.notify.notified();
         tokio::pin!(notified);
         // Listen before looking, so that a wake between the two is not missed.
