@@ -6,9 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, Uri};
-use tenon_exec::ports::egress::{
-    Egress, Error, OutboundRequest, OutboundResponse, TRANSPORT_HEADERS,
-};
+use tenon_contract::egress::{Egress, Error, OutboundRequest, OutboundResponse, TRANSPORT_HEADERS};
 use url::{Host, Position, Url};
 
 use crate::address::AddressPolicy;

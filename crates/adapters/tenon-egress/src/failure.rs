@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
-use tenon_exec::ports::egress::Error;
+use tenon_contract::egress::Error;
 
 use crate::body::BodyError;
 use crate::lookup::LookupError;

@@ -9,14 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, WorkflowPlan};
-use tenon_domain::{ProjectId, VersionId};
+use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
+use tenon_domain::{EndUserId, ProjectId, VersionId};
 
 /// The plan cache of this process.
 #[derive(Debug, Default)]
 pub struct LocalPlanCache {
     projects: DashMap<ProjectId, Arc<ProjectPlan>>,
     workflows: DashMap<VersionId, Arc<WorkflowPlan>>,
+    users: DashMap<(ProjectId, EndUserId), Arc<UserPlan>>,
     is_filled: AtomicBool,
 }
 
@@ -32,6 +33,7 @@ impl LocalPlanCache {
         self.is_filled.store(false, Ordering::SeqCst);
         self.projects.clear();
         self.workflows.clear();
+        self.users.clear();
     }
 }
 
@@ -45,6 +47,14 @@ impl PlanSource for LocalPlanCache {
         Ok(self.workflows.get(&version).map(|plan| Arc::clone(&plan)))
     }
 
+    async fn user(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+    ) -> Result<Option<Arc<UserPlan>>, PlanError> {
+        Ok(self.users.get(&(project, user.clone())).map(|plan| Arc::clone(&plan)))
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         Ok(self.projects.iter().map(|entry| *entry.key()).collect())
     }
@@ -54,6 +64,15 @@ impl PlanSource for LocalPlanCache {
 impl PlanCache for LocalPlanCache {
     async fn put_project(&self, plan: &ProjectPlan) -> Result<(), PlanError> {
         match self.projects.entry(plan.project) {
+            Entry::Occupied(held) if held.get().revision > plan.revision => {}
+            Entry::Occupied(mut held) => drop(held.insert(Arc::new(plan.clone()))),
+            Entry::Vacant(vacant) => drop(vacant.insert(Arc::new(plan.clone()))),
+        }
+        Ok(())
+    }
+
+    async fn put_user(&self, plan: &UserPlan) -> Result<(), PlanError> {
+        match self.users.entry((plan.project, plan.user.clone())) {
             Entry::Occupied(held) if held.get().revision > plan.revision => {}
             Entry::Occupied(mut held) => drop(held.insert(Arc::new(plan.clone()))),
             Entry::Vacant(vacant) => drop(vacant.insert(Arc::new(plan.clone()))),

@@ -14,13 +14,15 @@
 //! | `reply:<address>` | coordination | channel: run id (16 bytes) and answer | – |
 //! | `{reg}:announce` | coordination | channel: the sender's 16 bytes and the topic | – |
 //! | `plan:{<project>}` | plan cache | hash: `revision`, `plan` as JSON | none |
+//! | `user:{<project>:<hash of the user>}` | plan cache | hash: `revision`, `plan` as JSON | none |
 //! | `version:{<version>}` | plan cache | string: JSON | 30 days after the last use |
 //! | `{reg}:projects` | plan cache | set of project ids (16 bytes) | none |
 //! | `{reg}:filled` | plan cache | string: `1` once everything was put | none |
 //!
 //! What stands in braces decides the cluster slot: all keys of one queue share one.
 
-use tenon_domain::{ProjectId, QueueName, VersionId};
+use sha2::{Digest as _, Sha256};
+use tenon_domain::{EndUserId, ProjectId, QueueName, VersionId};
 use tenon_exec::ports::coordination::ReplyAddress;
 
 /// The generation of the service.
@@ -52,6 +54,13 @@ pub(crate) fn reply(address: &ReplyAddress) -> String {
 /// The plan of a project.
 pub(crate) fn plan(project: ProjectId) -> String {
     format!("plan:{{{project}}}")
+}
+
+/// The plan of a connected user. A user's id may be any text, so its digest stands in the key.
+pub(crate) fn user_plan(project: ProjectId, user: &EndUserId) -> String {
+    let digest = Sha256::digest(user.as_str());
+    let hash: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("user:{{{project}:{hash}}}")
 }
 
 /// A workflow version.

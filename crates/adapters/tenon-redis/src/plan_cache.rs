@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use redis::{Script, Value};
 use serde::de::DeserializeOwned;
-use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, WorkflowPlan};
-use tenon_domain::{ProjectId, VersionId};
+use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
+use tenon_domain::{EndUserId, ProjectId, VersionId};
 use uuid::Uuid;
 
 use crate::connection::Redis;
@@ -18,14 +18,14 @@ use crate::{keys, scripts};
 /// A handle on the plan cache in a Redis.
 pub struct RedisPlanCache {
     redis: Redis,
-    put_project: Script,
+    put_plan: Script,
 }
 
 impl RedisPlanCache {
     /// Makes a handle.
     #[must_use]
     pub fn new(redis: Redis) -> Self {
-        Self { redis, put_project: scripts::put_project() }
+        Self { redis, put_plan: scripts::put_plan() }
     }
 }
 
@@ -65,6 +65,17 @@ impl PlanSource for RedisPlanCache {
         Ok(decode(&key, json))
     }
 
+    async fn user(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+    ) -> Result<Option<Arc<UserPlan>>, PlanError> {
+        let key = keys::user_plan(project, user);
+        let get = redis::cmd("HGET").arg(&key).arg("plan").take();
+        let json = self.redis.command(&get).await.map_err(fail("read a user's plan"))?;
+        Ok(decode(&key, json))
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         let members = redis::cmd("SMEMBERS").arg(keys::PROJECTS).take();
         let ids: Vec<Vec<u8>> =
@@ -81,11 +92,20 @@ impl PlanCache for RedisPlanCache {
         let json = serde_json::to_vec(plan).map_err(fail(ACTION))?;
         let args = [plan.revision.to_string().into_bytes(), json];
         let key = keys::plan(plan.project);
-        let stored = self.redis.script::<Value>(&self.put_project, key, &args).await;
+        let stored = self.redis.script::<Value>(&self.put_plan, key, &args).await;
         stored.map_err(fail(ACTION))?;
         let id = plan.project.uuid();
         let add = redis::cmd("SADD").arg(keys::PROJECTS).arg(id.as_bytes().as_slice()).take();
         self.redis.command::<Value>(&add).await.map(drop).map_err(fail(ACTION))
+    }
+
+    async fn put_user(&self, plan: &UserPlan) -> Result<(), PlanError> {
+        const ACTION: &str = "store a user's plan";
+        let json = serde_json::to_vec(plan).map_err(fail(ACTION))?;
+        let args = [plan.revision.to_string().into_bytes(), json];
+        let key = keys::user_plan(plan.project, &plan.user);
+        let stored = self.redis.script::<Value>(&self.put_plan, key, &args).await;
+        stored.map(drop).map_err(fail(ACTION))
     }
 
     async fn put_workflow(&self, plan: &WorkflowPlan) -> Result<(), PlanError> {

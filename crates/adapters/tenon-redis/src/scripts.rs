@@ -63,6 +63,6 @@ impl QueueScripts {
 }
 
 /// Stores a project's plan unless a newer one is there.
-pub(crate) fn put_project() -> Script {
-    script!("put_project")
+pub(crate) fn put_plan() -> Script {
+    script!("put_plan")
 }

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tenon_contract::plan::{DeployedWorkflow, PlanError, PlanSource, ProjectPlan, WorkflowPlan};
+use tenon_contract::plan::{
+    DeployedWorkflow, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
+};
 use tenon_domain::workflow::{StepKind, Workflow};
 use tenon_domain::{EndUserId, ProjectId, VersionId, WorkflowId};
 
@@ -43,6 +45,8 @@ impl PlanReader {
             workflows: documents.iter().filter_map(deployed).collect(),
             choices: choices(&mut *work, project).await?,
             disabled_users: work.disabled_users(project).await?,
+            integrations: Vec::new(),
+            signing_keys: Vec::new(),
         };
         Ok(Some((plan, documents)))
     }
@@ -136,6 +140,10 @@ impl PlanSource for PlanReader {
     async fn workflow(&self, version: VersionId) -> Result<Option<Arc<WorkflowPlan>>, PlanError> {
         let plan = self.version(version).await.map_err(plan_error("compile a workflow's plan"))?;
         Ok(plan.map(Arc::new))
+    }
+
+    async fn user(&self, _: ProjectId, _: &EndUserId) -> Result<Option<Arc<UserPlan>>, PlanError> {
+        Ok(None)
     }
 
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {

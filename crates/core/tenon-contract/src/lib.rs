@@ -1,3 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod egress;
+pub mod grant;
 pub mod plan;
+pub mod quota;
+pub mod secret;
+pub mod vault;

@@ -7,11 +7,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tenon_domain::workflow::{Trigger, Workflow};
-use tenon_domain::{ApiKeyId, EndUserId, ProjectId, VersionId, WorkflowId};
+use tenon_domain::{
+    ApiKeyId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId, VersionId, WorkflowId,
+};
 
 /// What execution knows of a project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +32,83 @@ pub struct ProjectPlan {
     pub choices: HashMap<EndUserId, HashMap<WorkflowId, bool>>,
     /// Users for whom nothing runs.
     pub disabled_users: Vec<EndUserId>,
+    /// Connectors that are switched on.
+    #[serde(default)]
+    pub integrations: Vec<IntegrationPlan>,
+    /// Keys that sign the tokens of connected users.
+    #[serde(default)]
+    pub signing_keys: Vec<SigningKeyPlan>,
+}
+
+/// A connector that a project has switched on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IntegrationPlan {
+    /// The integration.
+    pub id: IntegrationId,
+    /// The connector's name, such as `slack`; `custom.<slug>` for one of the project's own.
+    pub connector: String,
+    /// Whether it may be used.
+    pub is_active: bool,
+    /// The builder's app for each auth method that has one; by the method's id.
+    pub apps: HashMap<String, AppPlan>,
+    /// The manifest of a custom connector, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Arc<Value>>,
+}
+
+/// The builder's app at a provider, without its secrets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AppPlan {
+    /// `client_id` and the other values of the connector's app fields that are no secret.
+    pub values: Map<String, Value>,
+    /// Where the secret ones are: the vault holds a JSON object of them under this id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretId>,
+    /// Scopes to ask for; the connector's defaults when empty.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+/// A key that signs the tokens of connected users.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningKeyPlan {
+    /// The `kid` of its tokens.
+    pub id: String,
+    /// The RSA public key, PEM (SubjectPublicKeyInfo).
+    pub public_pem: String,
+}
+
+/// What execution knows of one connected user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserPlan {
+    /// The project.
+    pub project: ProjectId,
+    /// The user.
+    pub user: EndUserId,
+    /// Grows with every change; the larger one wins.
+    pub revision: i64,
+    /// The user's accounts, oldest first; at most a setting's worth.
+    pub credentials: Vec<CredentialPlan>,
+}
+
+/// A connected account, without its secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CredentialPlan {
+    /// The credential.
+    pub id: CredentialId,
+    /// Which integration it is for.
+    pub integration: IntegrationId,
+    /// The builder's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// The connector's auth method that made it.
+    pub auth_method: String,
+    /// Where its secrets are.
+    pub secret: SecretId,
+    /// Values of connection fields that are no secret, and what the provider said of the account.
+    pub fields: Map<String, Value>,
+    /// When it was connected.
+    pub created_at: Timestamp,
 }
 
 /// A deployed workflow, as far as intake and schedules need it.
@@ -97,6 +178,12 @@ impl ProjectPlan {
         found
     }
 
+    /// The integration of a connector.
+    #[must_use]
+    pub fn integration(&self, connector: &str) -> Option<&IntegrationPlan> {
+        self.integrations.iter().find(|integration| integration.connector == connector)
+    }
+
     /// Whether a workflow runs for a user (`None`: for nobody in particular).
     #[must_use]
     pub fn is_enabled(&self, workflow: &DeployedWorkflow, user: Option<&EndUserId>) -> bool {
@@ -109,6 +196,23 @@ impl ProjectPlan {
             .and_then(|choices| choices.get(&workflow.id))
             .copied()
             .unwrap_or(workflow.enabled_by_default)
+    }
+}
+
+impl UserPlan {
+    /// The account to use for an integration: the one that `wanted` names by its id, its external
+    /// id or `ext:<external id>`, else the oldest. `wanted` of another integration is nothing.
+    #[must_use]
+    pub fn credential(
+        &self,
+        integration: IntegrationId,
+        wanted: Option<&str>,
+    ) -> Option<&CredentialPlan> {
+        let mut accounts = self.credentials.iter().filter(|c| c.integration == integration);
+        let Some(wanted) = wanted else { return accounts.next() };
+        let external = wanted.strip_prefix("ext:").unwrap_or(wanted);
+        let id = wanted.parse::<CredentialId>().ok();
+        accounts.find(|c| Some(c.id) == id || c.external_id.as_deref() == Some(external))
     }
 }
 
@@ -132,6 +236,13 @@ pub trait PlanSource: Send + Sync + 'static {
     /// A workflow version, deployed or draft.
     async fn workflow(&self, version: VersionId) -> Result<Option<Arc<WorkflowPlan>>, PlanError>;
 
+    /// The plan of a connected user; `None` for one without accounts.
+    async fn user(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+    ) -> Result<Option<Arc<UserPlan>>, PlanError>;
+
     /// All projects, for the schedules.
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError>;
 }
@@ -141,6 +252,9 @@ pub trait PlanSource: Send + Sync + 'static {
 pub trait PlanCache: PlanSource {
     /// Stores a project's plan, unless a newer revision is there.
     async fn put_project(&self, plan: &ProjectPlan) -> Result<(), PlanError>;
+
+    /// Stores a user's plan, unless a newer revision is there.
+    async fn put_user(&self, plan: &UserPlan) -> Result<(), PlanError>;
 
     /// Stores a workflow version.
     async fn put_workflow(&self, plan: &WorkflowPlan) -> Result<(), PlanError>;

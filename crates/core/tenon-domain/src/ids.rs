@@ -81,6 +81,32 @@ uuid_id!(
     new_v4
 );
 
+uuid_id!(
+    /// A connector that a project has switched on, with the builder's own OAuth app.
+    IntegrationId,
+    new_v4
+);
+uuid_id!(
+    /// A connected account: one connected user's credential for one integration.
+    CredentialId,
+    new_v4
+);
+uuid_id!(
+    /// One set of settings of a credential; every credential has a default one.
+    ConfigurationId,
+    new_v4
+);
+uuid_id!(
+    /// A value in the vault. Everything outside the vault holds this and never the value.
+    SecretId,
+    new_v4
+);
+uuid_id!(
+    /// One attempt of a connected user to link an account; ends when the provider calls back.
+    ConnectSessionId,
+    new_v4
+);
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

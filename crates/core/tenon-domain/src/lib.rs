@@ -7,4 +7,7 @@ pub mod retry;
 pub mod workflow;
 
 pub use clock::{Clock, SystemClock};
-pub use ids::{ApiKeyId, EndUserId, ProjectId, QueueName, RunId, StepId, VersionId, WorkflowId};
+pub use ids::{
+    ApiKeyId, ConfigurationId, ConnectSessionId, CredentialId, EndUserId, IntegrationId, ProjectId,
+    QueueName, RunId, SecretId, StepId, VersionId, WorkflowId,
+};

@@ -27,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::Answer;
 use crate::ports::blobs::{self, BlobStore};
 use crate::ports::coordination::Coordination;
-use crate::ports::egress::Egress;
 use crate::ports::history::{Payload, RunStatus, StepError};
 use crate::ports::queue::DueMs;
 use crate::ports::script::FunctionRunner;
@@ -36,6 +35,7 @@ use crate::program::Program;
 use crate::recorder::{self, RecorderHandle};
 use crate::settings::Settings;
 use crate::steps::request::{RequestLimits, TokenCache};
+use tenon_contract::egress::Egress;
 
 use self::frame::Frame;
 use self::progress::Progress;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use dashmap::DashMap;
-use tenon_contract::plan::{PlanError, PlanSource, ProjectPlan, WorkflowPlan};
-use tenon_domain::{ProjectId, VersionId};
+use tenon_contract::plan::{PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
+use tenon_domain::{EndUserId, ProjectId, VersionId};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +19,15 @@ const PROJECT_PLAN_TTL: Duration = Duration::from_secs(10);
 /// Programs kept; beyond, all are dropped and built again as needed.
 const PROGRAMS_MAX: usize = 10_000;
 
+/// Users whose plans are kept; beyond, all are dropped and read again as needed.
+const USERS_MAX: usize = 100_000;
+
 /// Reads plans through a memory cache.
 pub struct Plans {
     source: Arc<dyn PlanSource>,
     projects: DashMap<ProjectId, (Instant, Arc<ProjectPlan>)>,
     programs: DashMap<VersionId, Arc<Program>>,
+    users: DashMap<(ProjectId, EndUserId), (Instant, Option<Arc<UserPlan>>)>,
     /// Grows with every change that was heard of: what was read before it is not kept.
     changes: AtomicU64,
 }
@@ -43,8 +47,13 @@ impl Plans {
     /// Reads from `source` what is not in memory.
     #[must_use]
     pub fn new(source: Arc<dyn PlanSource>) -> Self {
-        let (projects, programs) = (DashMap::new(), DashMap::new());
-        Self { source, projects, programs, changes: AtomicU64::new(0) }
+        Self {
+            source,
+            projects: DashMap::new(),
+            programs: DashMap::new(),
+            users: DashMap::new(),
+            changes: AtomicU64::new(0),
+        }
     }
 
     /// The program of a workflow version.
@@ -70,6 +79,10 @@ impl Plans {
         self.changes.fetch_add(1, Ordering::SeqCst);
         if topic == MISSED_TOPIC {
             self.projects.clear();
+            self.users.clear();
+        }
+        if let Some((project, user)) = user_of_topic(topic) {
+            self.users.remove(&(project, user));
         }
         if let Some(project) = topic.strip_prefix("plan:").and_then(|id| id.parse().ok()) {
             self.projects.remove::<ProjectId>(&project);
@@ -127,7 +140,41 @@ impl PlanSource for Plans {
         self.source.workflow(version).await
     }
 
+    async fn user(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+    ) -> Result<Option<Arc<UserPlan>>, PlanError> {
+        let key = (project, user.clone());
+        let kept = self.users.get(&key).map(|entry| entry.value().clone());
+        if let Some((read_at, plan)) = &kept
+            && read_at.elapsed() < PROJECT_PLAN_TTL
+        {
+            return Ok(plan.clone());
+        }
+        let changes = self.changes.load(Ordering::SeqCst);
+        match self.source.user(project, user).await {
+            Ok(plan) => {
+                if self.users.len() >= USERS_MAX {
+                    self.users.clear();
+                }
+                self.users.insert(key.clone(), (Instant::now(), plan.clone()));
+                if self.changes.load(Ordering::SeqCst) != changes {
+                    self.users.remove(&key);
+                }
+                Ok(plan)
+            }
+            Err(error) => kept.map(|(_, plan)| plan).ok_or(error),
+        }
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         self.source.projects().await
     }
+}
+
+/// The user that an announcement `user:<project>:<user>` names.
+fn user_of_topic(topic: &str) -> Option<(ProjectId, EndUserId)> {
+    let (project, user) = topic.strip_prefix("user:")?.split_once(':')?;
+    Some((project.parse().ok()?, EndUserId::new(user)))
 }

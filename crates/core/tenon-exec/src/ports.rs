@@ -4,7 +4,6 @@
 pub mod blobs;
 pub mod control;
 pub mod coordination;
-pub mod egress;
 pub mod history;
 pub mod in_flight;
 pub mod queue;

@@ -133,6 +133,8 @@ fn project_plan(revision: i64) -> ProjectPlan {
         }],
         choices: HashMap::from([(user.clone(), HashMap::from([(workflow, false)]))]),
         disabled_users: vec![user],
+        integrations: Vec::new(),
+        signing_keys: Vec::new(),
     }
 }
 

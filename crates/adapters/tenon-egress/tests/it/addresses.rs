@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tenon_contract::egress::{Egress, Error};
 use tenon_egress::{EgressSettings, HttpEgress, Lookup};
-use tenon_exec::ports::egress::{Egress, Error};
 use url::Url;
 
 use crate::server::{Server, get, ok, settings};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::Method;
+use tenon_contract::egress::{Egress, Error};
 use tenon_egress::{EgressSettings, HttpEgress};
-use tenon_exec::ports::egress::{Egress, Error};
 
 use crate::server::{Connection, Server, egress, fetch, get, ok, settings};
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Method;
-use tenon_exec::ports::egress::{Egress, Error};
+use tenon_contract::egress::{Egress, Error};
 use tokio::net::TcpListener;
 use tokio::sync::{Barrier, Notify};
 

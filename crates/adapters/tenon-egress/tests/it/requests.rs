@@ -1,7 +1,7 @@
 //! What goes out.
 
 use http::{HeaderName, HeaderValue, Method, header};
-use tenon_exec::ports::egress::{Egress, Error};
+use tenon_contract::egress::{Egress, Error};
 
 use crate::server::{Connection, Server, egress, fetch, get, ok};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use tenon_contract::egress::{Egress, Error, OutboundRequest, OutboundResponse};
 use tenon_egress::{EgressSettings, HttpEgress};
-use tenon_exec::ports::egress::{Egress, Error, OutboundRequest, OutboundResponse};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;

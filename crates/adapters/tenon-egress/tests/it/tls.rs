@@ -16,8 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tenon_contract::egress::{Egress, Error};
 use tenon_egress::{EgressSettings, HttpEgress, Lookup};
-use tenon_exec::ports::egress::{Egress, Error};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tenon_config::ports::{Announcer, Store};
 use tenon_config::{ApiKeyText, Configuration, Limits, PlanPublisher, PlanReader};
-use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, WorkflowPlan};
+use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
 use tenon_domain::limits::DocumentLimits;
 use tenon_domain::workflow::{Workflow, load_value};
-use tenon_domain::{ProjectId, SystemClock, VersionId};
+use tenon_domain::{EndUserId, ProjectId, SystemClock, VersionId};
 use tenon_pg_config::{PgConfigStore, Settings};
 use tenon_testkit::postgres_server::{TestDatabase, fresh_database};
 
@@ -20,6 +20,7 @@ pub type Outcome = Result<(), Box<dyn std::error::Error>>;
 #[derive(Default)]
 pub struct Cache {
     pub projects: Mutex<HashMap<ProjectId, Arc<ProjectPlan>>>,
+    pub users: Mutex<HashMap<(ProjectId, EndUserId), Arc<UserPlan>>>,
     pub workflows: Mutex<HashMap<VersionId, Arc<WorkflowPlan>>>,
     pub is_filled: AtomicBool,
     pub is_away: AtomicBool,
@@ -51,6 +52,16 @@ impl PlanSource for Cache {
         Ok(self.workflows.lock().expect("no test panics in it").get(&version).cloned())
     }
 
+    async fn user(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+    ) -> Result<Option<Arc<UserPlan>>, PlanError> {
+        self.check()?;
+        let users = self.users.lock().expect("no test panics in it");
+        Ok(users.get(&(project, user.clone())).cloned())
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         self.check()?;
         Ok(self.projects.lock().expect("no test panics in it").keys().copied().collect())
@@ -65,6 +76,16 @@ impl PlanCache for Cache {
         let held = projects.get(&plan.project).map_or(0, |held| held.revision);
         if plan.revision > held {
             projects.insert(plan.project, Arc::new(plan.clone()));
+        }
+        Ok(())
+    }
+
+    async fn put_user(&self, plan: &UserPlan) -> Result<(), PlanError> {
+        self.check()?;
+        let key = (plan.project, plan.user.clone());
+        let mut users = self.users.lock().expect("no test panics in it");
+        if users.get(&key).is_none_or(|held| held.revision <= plan.revision) {
+            users.insert(key, Arc::new(plan.clone()));
         }
         Ok(())
     }

@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tenon_config::ports::{Announcer, Store};
 use tenon_config::{ApiKeyText, Configuration, Limits, PlanPublisher};
-use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, WorkflowPlan};
-use tenon_domain::{ProjectId, SystemClock, VersionId};
+use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
+use tenon_domain::{EndUserId, ProjectId, SystemClock, VersionId};
 
 use super::global::Global;
 use crate::config::{Sources, load};
@@ -114,6 +114,10 @@ impl PlanSource for Elsewhere {
         Err(elsewhere("read a workflow's plan"))
     }
 
+    async fn user(&self, _: ProjectId, _: &EndUserId) -> Result<Option<Arc<UserPlan>>, PlanError> {
+        Err(elsewhere("read a user's plan"))
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         Err(elsewhere("list the projects"))
     }
@@ -123,6 +127,10 @@ impl PlanSource for Elsewhere {
 impl PlanCache for Elsewhere {
     async fn put_project(&self, _: &ProjectPlan) -> Result<(), PlanError> {
         Err(elsewhere("put a project's plan"))
+    }
+
+    async fn put_user(&self, _: &UserPlan) -> Result<(), PlanError> {
+        Err(elsewhere("put a user's plan"))
     }
 
     async fn put_workflow(&self, _: &WorkflowPlan) -> Result<(), PlanError> {

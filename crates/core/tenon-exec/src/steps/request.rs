@@ -29,7 +29,7 @@ use tenon_domain::workflow::steps::request::RequestStep;
 use tenon_expr::Scope;
 
 use super::{Failure, FailureClass, Outcome};
-use crate::ports::egress::Egress;
+use tenon_contract::egress::Egress;
 
 pub use tokens::TokenCache;
 

@@ -61,6 +61,8 @@ impl Clockwork {
             }],
             choices: HashMap::new(),
             disabled_users: Vec::new(),
+            integrations: Vec::new(),
+            signing_keys: Vec::new(),
         };
         self.plans.put_project(&plan).await.expect("in memory");
     }

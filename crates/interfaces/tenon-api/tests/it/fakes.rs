@@ -17,7 +17,7 @@ use tenon_config::{
     Version, WorkflowEntry, WorkflowState,
 };
 use tenon_contract::plan::{
-    ApiKeyDigest, DeployedWorkflow, PlanError, PlanSource, ProjectPlan, WorkflowPlan,
+    ApiKeyDigest, DeployedWorkflow, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
 };
 use tenon_domain::workflow::Workflow;
 use tenon_domain::{ApiKeyId, EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
@@ -243,11 +243,17 @@ impl PlanSource for World {
                 workflows: deployed.collect(),
                 choices: Default::default(),
                 disabled_users: Vec::new(),
+                integrations: Vec::new(),
+                signing_keys: Vec::new(),
             })
         }))
     }
 
     async fn workflow(&self, _version: VersionId) -> Result<Option<Arc<WorkflowPlan>>, PlanError> {
+        Ok(None)
+    }
+
+    async fn user(&self, _: ProjectId, _: &EndUserId) -> Result<Option<Arc<UserPlan>>, PlanError> {
         Ok(None)
     }
 

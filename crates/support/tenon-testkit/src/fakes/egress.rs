@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tenon_exec::ports::egress::{Egress, Error, OutboundRequest, OutboundResponse};
+use tenon_contract::egress::{Egress, Error, OutboundRequest, OutboundResponse};
 
 type Answer = dyn Fn(&OutboundRequest) -> Result<OutboundResponse, Error> + Send + Sync;
 

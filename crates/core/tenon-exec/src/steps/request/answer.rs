@@ -8,7 +8,7 @@ use tenon_domain::workflow::steps::request::ResponseFormat;
 
 use super::super::{Failure, FailureClass};
 use super::{file, permanent};
-use crate::ports::egress::OutboundResponse;
+use tenon_contract::egress::OutboundResponse;
 
 /// Bodies above this size are decoded on a thread of their own, in bytes: decoding them takes
 /// longer than other tasks should wait.

@@ -17,7 +17,7 @@ use super::headers::{self, IDEMPOTENCY_KEY};
 use super::record::{MASK, Secrets};
 use super::template::{eval, texts_of};
 use super::{RequestCall, body, permanent, retry_after, url as request_url};
-use crate::ports::egress::{Error, OutboundRequest, OutboundResponse};
+use tenon_contract::egress::{Error, OutboundRequest, OutboundResponse};
 
 /// A call that was answered with a status below 400.
 pub(super) struct Exchange {

@@ -8,7 +8,7 @@ use tenon_expr::{Scope, Source};
 use super::super::Failure;
 use super::permanent;
 use super::template::{eval, texts_of};
-use crate::ports::egress::TRANSPORT_HEADERS;
+use tenon_contract::egress::TRANSPORT_HEADERS;
 
 /// Names the key that a provider may use to act once.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -18,7 +18,7 @@ use tenon_expr::{EvalError, Reference, Scope, resolve_path};
 
 use super::super::{Failure, Outcome};
 use super::{RequestCall, RequestLimits, TokenCache, run};
-use crate::ports::egress::{Egress, Error, OutboundRequest, OutboundResponse};
+use tenon_contract::egress::{Egress, Error, OutboundRequest, OutboundResponse};
 
 /// A scope whose roots are the members of an object.
 pub(super) struct Values(pub(super) Value);

@@ -21,7 +21,7 @@ use url::{Url, form_urlencoded};
 
 use super::super::{Failure, FailureClass};
 use super::{RequestLimits, auth, exchange, permanent, retry_after, url as request_url};
-use crate::ports::egress::{Egress, OutboundRequest, OutboundResponse};
+use tenon_contract::egress::{Egress, OutboundRequest, OutboundResponse};
 
 /// Tokens kept in one process.
 const TOKENS_MAX: usize = 4_096;

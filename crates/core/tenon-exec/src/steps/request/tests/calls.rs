@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::super::FailureClass;
 use super::{Bench, answer, json_answer, refused, sent};
-use crate::ports::egress::Error;
+use tenon_contract::egress::Error;
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("text")

@@ -1,4 +1,4 @@
--- Stores a project's plan, unless a newer revision is there.
+-- Stores the plan of a project or user, unless a newer revision is there.
 --
 -- KEYS  the plan
 -- ARGV  1: revision   2: the plan

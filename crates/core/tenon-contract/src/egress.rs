@@ -1,10 +1,13 @@
-//! The only way out: one HTTP exchange with checked addresses and bounded bodies.
+//! The only way out: HTTP exchanges with checked addresses.
+//!
+//! [`Egress`] reads a bounded answer whole; [`Forward`] passes bodies through as they come.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
 use url::Url;
 
 /// Headers that say how a message is framed or forwarded. Only the adapter sets them; a request
@@ -98,4 +101,48 @@ pub enum Error {
 pub trait Egress: Send + Sync + 'static {
     /// Sends one request and reads the whole answer.
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, Error>;
+}
+
+/// A body that is passed on as it comes, frame by frame, with back-pressure.
+pub type StreamBody = UnsyncBoxBody<Bytes, BodyError>;
+
+/// Why a streaming body ended early.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A request whose body streams.
+pub struct ForwardRequest {
+    /// The method.
+    pub method: Method,
+    /// Absolute, http or https, without credentials in it. Checked against the connector's
+    /// allowed hosts by the caller; its address is checked by the adapter.
+    pub url: Url,
+    /// Headers, as in [`OutboundRequest::headers`].
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: ForwardBody,
+    /// The longest wait for the head of the answer, from the last byte of the request's head.
+    pub head_timeout: Duration,
+    /// The longest time without a byte in either direction of the bodies.
+    pub idle_timeout: Duration,
+}
+
+/// What a forwarded request carries.
+pub enum ForwardBody {
+    /// No body, or one that is in memory: may be sent again on another connection.
+    Whole(Bytes),
+    /// A body that comes in while it goes out; its length where it is known.
+    Stream {
+        /// The frames.
+        body: StreamBody,
+        /// `Content-Length`; chunked (or HTTP/2 frames) without.
+        length: Option<u64>,
+    },
+}
+
+/// Passes calls through. Redirects are answers like any other; nothing is decompressed.
+#[async_trait]
+pub trait Forward: Send + Sync + 'static {
+    /// Sends a request; returns when the head of the answer is there. A connection that the
+    /// answer's body leaves unread is closed, not used again.
+    async fn forward(&self, request: ForwardRequest) -> Result<Response<StreamBody>, Error>;
 }

@@ -1,0 +1,4 @@
+//! The vault.
+
+pub mod audit;
+pub mod ports;
