@@ -2,12 +2,13 @@
 # Renews the query data (`.sqlx/`) of the PostgreSQL adapters, so that everybody else can build
 # without a database. Run it after you changed a migration or the text of a query.
 #
-#   scripts/sqlx-prepare.sh                        both crates
+#   scripts/sqlx-prepare.sh                        all crates
 #   scripts/sqlx-prepare.sh tenon-pg-execution     one of them
 #   scripts/sqlx-prepare.sh --check [CRATE...]     change nothing; fail when the data is stale
 #
 # It starts a private PostgreSQL (unix socket, temporary directory), applies the migrations of
-# each crate to a database of its own, lets the macros describe every query there, and replaces
+# each crate to a database of its own (those in folders below `migrations/`, for a crate with
+# several databases, to one and the same), lets the macros describe every query there, and replaces
 # the crate's `.sqlx/` as a whole, so that data of removed queries goes too.
 set -euo pipefail
 
@@ -18,10 +19,12 @@ for argument in "$@"; do
   case "$argument" in
     --check) check=true ;;
     tenon-pg-*) crates+=("$argument") ;;
-    *) echo "usage: $0 [--check] [tenon-pg-config] [tenon-pg-execution]" >&2; exit 2 ;;
+    *) echo "usage: $0 [--check] [tenon-pg-config] [tenon-pg-execution] [tenon-pg-vault]" >&2; exit 2 ;;
   esac
 done
-if [ ${#crates[@]} -eq 0 ]; then crates=(tenon-pg-config tenon-pg-execution); fi
+if [ ${#crates[@]} -eq 0 ]; then
+  crates=(tenon-pg-config tenon-pg-execution tenon-pg-vault)
+fi
 
 find_postgres() {
   local candidate
@@ -58,7 +61,8 @@ prepare() {
   local crate=$1 folder="$root/crates/adapters/$1" database=${1//-/_} fresh="$work/$1" migration
   if [ ! -d "$folder/migrations" ]; then echo "$crate: has no migrations folder" >&2; return 1; fi
   sql -U postgres -d postgres -c "CREATE DATABASE $database OWNER tenon"
-  for migration in "$folder"/migrations/*.sql; do
+  for migration in "$folder"/migrations/*.sql "$folder"/migrations/*/*.sql; do
+    [ -e "$migration" ] || continue
     if head -n 1 "$migration" | grep -q '^-- no-transaction'; then
       sql -U tenon -d "$database" -f "$migration"
     else

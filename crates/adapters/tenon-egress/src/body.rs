@@ -9,7 +9,9 @@ use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
+
+use crate::transport::Arriving;
 
 /// How large a body may become.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +37,7 @@ pub(crate) enum BodyError {
 
 /// Reads a body. Of a decompressed one, the headers that described the bytes on the wire go.
 pub(crate) async fn read(
-    body: Incoming,
+    body: Arriving,
     headers: &mut HeaderMap,
     bounds: Bounds,
 ) -> Result<Bytes, BodyError> {
@@ -60,7 +62,7 @@ fn is_gzip(headers: &HeaderMap) -> bool {
     encoding.eq_ignore_ascii_case(b"gzip") || encoding.eq_ignore_ascii_case(b"x-gzip")
 }
 
-async fn read_plain(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+async fn read_plain(mut body: Arriving, limit: usize) -> Result<Bytes, BodyError> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|size| size > limit as u64) {
         return Err(BodyError::TooLarge { limit });
@@ -81,7 +83,7 @@ async fn read_plain(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError
     Ok(Bytes::from(read))
 }
 
-async fn read_gzip(mut body: Incoming, bounds: Bounds) -> Result<Bytes, BodyError> {
+async fn read_gzip(mut body: Arriving, bounds: Bounds) -> Result<Bytes, BodyError> {
     let mut decoder =
         MultiGzDecoder::new(BoundedSink { plain: Vec::new(), packed_bytes: 0, bounds });
     let mut has_begun = false;

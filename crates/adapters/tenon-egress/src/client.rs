@@ -1,11 +1,15 @@
-//! One exchange: checks what is asked, sends it, reads the answer.
+//! One exchange: checks what is asked, sends it, reads the answer whole. `forward` does the same
+//! with bodies that pass through.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, Uri};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response};
 use tenon_contract::egress::{Egress, Error, OutboundRequest, OutboundResponse, TRANSPORT_HEADERS};
 use url::{Host, Position, Url};
 
@@ -13,8 +17,9 @@ use crate::address::AddressPolicy;
 use crate::body::{self, Bounds};
 use crate::failure;
 use crate::lookup::{CheckedLookup, Lookup, SystemLookup};
+use crate::outgoing::{Outgoing, OutgoingBody};
 use crate::settings::EgressSettings;
-use crate::transport::{Outgoing, Transport};
+use crate::transport::{Arriving, Origin, Transport};
 
 /// The way out could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -62,11 +67,14 @@ impl HttpEgress {
 
     /// Checks the URL: scheme, no credentials, a literal address by the policy. Names are
     /// checked when they are looked up.
-    fn check_url(&self, url: &Url) -> Result<Uri, Error> {
+    pub(crate) fn check(&self, method: &Method, url: &Url) -> Result<Checked, Error> {
         let refuse = |reason: &str| Error::Refused {
             host: url.host_str().unwrap_or_default().to_owned(),
             reason: reason.to_owned(),
         };
+        if *method == Method::CONNECT {
+            return Err(refuse("the method CONNECT cannot be used"));
+        }
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refuse("only http and https may be called"));
         }
@@ -85,32 +93,41 @@ impl HttpEgress {
         if url.port() == Some(0) {
             return Err(refuse("port 0 cannot be called"));
         }
-        url.as_str().parse().map_err(|_| refuse("the URL cannot be sent"))
+        let origin = self.transport.origin(&url[..Position::BeforePath]);
+        let target = PathAndQuery::try_from(&url[Position::BeforePath..Position::AfterQuery]);
+        match (origin, target) {
+            (Some(origin), Ok(target)) => Ok(Checked { origin, target }),
+            _ => Err(refuse("the URL cannot be sent")),
+        }
+    }
+
+    /// Sends what was checked; returns with the head of the answer.
+    pub(crate) async fn answer(
+        &self,
+        host: &str,
+        origin: &Arc<Origin>,
+        outgoing: Outgoing,
+    ) -> Result<Response<Arriving>, Error> {
+        let answer = self.transport.send(origin, outgoing).await;
+        answer.map_err(|error| failure::of_exchange(host, &error, self.settings.connect_timeout))
     }
 
     async fn exchange(
         &self,
-        url: &Url,
+        host: &str,
+        origin: &Arc<Origin>,
         outgoing: Outgoing,
         bounds: Bounds,
     ) -> Result<OutboundResponse, Error> {
-        let host = url.host_str().unwrap_or_default();
-        let origin = &url[..Position::BeforePath];
-        let answered =
-            self.transport.send(origin, outgoing).await.map_err(|error| {
-                failure::of_exchange(host, &error, self.settings.connect_timeout)
-            })?;
-        let (response, connection) = answered.into_parts();
-        let (mut head, body) = response.into_parts();
+        let (mut head, body) = self.answer(host, origin, outgoing).await?.into_parts();
         let body = body::read(body, &mut head.headers, bounds)
             .await
             .map_err(|error| failure::of_body(host, &error))?;
-        self.transport.keep(origin, connection);
         Ok(OutboundResponse { status: head.status, headers: head.headers, body })
     }
 
-    /// The headers as they go out.
-    fn headers(&self, host: &str, mut headers: HeaderMap) -> Result<HeaderMap, Error> {
+    /// The headers as they go out: none that the transport sets, and always a user agent.
+    pub(crate) fn headers(&self, host: &str, mut headers: HeaderMap) -> Result<HeaderMap, Error> {
         if let Some(name) = TRANSPORT_HEADERS.iter().find(|name| headers.contains_key(**name)) {
             return Err(Error::Refused {
                 host: host.to_owned(),
@@ -118,9 +135,20 @@ impl HttpEgress {
             });
         }
         headers.entry(header::USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
-        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         Ok(headers)
+    }
+}
+
+/// Where a checked request goes.
+pub(crate) struct Checked {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) target: PathAndQuery,
+}
+
+/// RFC 9110, 8.6: methods that expect a body say when there is none.
+pub(crate) fn mark_empty(method: &Method, body: &Bytes, headers: &mut HeaderMap) {
+    if body.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
 }
 
@@ -128,30 +156,26 @@ impl HttpEgress {
 impl Egress for HttpEgress {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, Error> {
         let OutboundRequest { method, url, headers, body, timeout, response_bytes_max } = request;
-        let uri = self.check_url(&url)?;
+        let Checked { origin, target } = self.check(&method, &url)?;
         let host = url.host_str().unwrap_or_default();
-        if method == Method::CONNECT {
-            let reason = "the method CONNECT cannot be used".to_owned();
-            return Err(Error::Refused { host: host.to_owned(), reason });
-        }
         let mut headers = self.headers(host, headers)?;
-        if body.is_empty() && matches!(method, Method::POST | Method::PUT | Method::PATCH) {
-            // RFC 9110, 8.6: methods that expect a body say that there is none.
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        let outgoing = Outgoing { method, uri, headers, body };
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
+        mark_empty(&method, &body, &mut headers);
+        let outgoing = Outgoing { method, target, headers, body: OutgoingBody::Whole(body) };
         let bounds = Bounds {
             bytes_max: response_bytes_max,
             ratio_max: self.settings.decompression_ratio_max,
             free_bytes: self.settings.decompression_free_bytes,
         };
-        match tokio::time::timeout(timeout, self.exchange(&url, outgoing, bounds)).await {
+        let exchange = self.exchange(host, &origin, outgoing, bounds);
+        match tokio::time::timeout(timeout, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Timeout { host: host.to_owned(), after_ms: millis(timeout) }),
         }
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

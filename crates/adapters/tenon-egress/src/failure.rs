@@ -8,6 +8,7 @@ use tenon_contract::egress::Error;
 
 use crate::body::BodyError;
 use crate::lookup::LookupError;
+use crate::outgoing::BrokenOff;
 use crate::transport::TransportError;
 
 /// The error of an exchange that got no head of an answer.
@@ -42,6 +43,9 @@ pub(crate) fn of_body(host: &str, error: &BodyError) -> Error {
 fn reason(error: &TransportError, was_sent: bool, connect_timeout: Duration) -> String {
     if let Some(tls) = find::<rustls::Error>(error) {
         return format!("TLS failed: {tls}");
+    }
+    if find::<BrokenOff>(error).is_some() {
+        return "the request's body broke off".to_owned();
     }
     if let Some(http) = find::<hyper::Error>(error) {
         if http.is_parse() {

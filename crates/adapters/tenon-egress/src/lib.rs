@@ -4,7 +4,9 @@ mod address;
 mod body;
 mod client;
 mod failure;
+mod forward;
 mod lookup;
+mod outgoing;
 mod settings;
 mod transport;
 

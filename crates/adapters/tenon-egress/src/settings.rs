@@ -20,6 +20,10 @@ pub struct EgressSettings {
     pub idle_per_host_max: usize,
     /// How long a connection is kept open without work.
     pub idle_timeout: Duration,
+    /// How many bytes of one HTTP/2 answer may wait to be read, in bytes.
+    pub http2_stream_window_bytes: u32,
+    /// How many bytes of all answers of one HTTP/2 connection may wait to be read, in bytes.
+    pub http2_connection_window_bytes: u32,
     /// The head of an answer, in bytes.
     pub response_head_bytes_max: usize,
     /// Header lines of an answer.
@@ -49,6 +53,8 @@ impl Default for EgressSettings {
             connects_per_host_max: 256,
             idle_per_host_max: 256,
             idle_timeout: Duration::from_secs(30),
+            http2_stream_window_bytes: 1 << 20,
+            http2_connection_window_bytes: 16 << 20,
             response_head_bytes_max: 64 << 10,
             response_headers_max: 100,
             decompression_ratio_max: 100,

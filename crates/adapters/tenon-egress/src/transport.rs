@@ -3,18 +3,18 @@
 //!
 //! No proxy of the environment is used and no redirect is followed: neither exists here.
 
+mod arriving;
+mod io;
+mod line;
 mod pool;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{HOST, HeaderValue};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Response, Uri};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use http::header::HOST;
+use http::uri::{PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use hyper::client::conn::{http1, http2};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
@@ -24,22 +24,19 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use crate::lookup::CheckedLookup;
+use crate::outgoing::{Outgoing, OutgoingBody};
 use crate::settings::EgressSettings;
 
+pub(crate) use self::arriving::Arriving;
+use self::io::Io;
+use self::line::Line;
+pub(crate) use self::pool::Origin;
 use self::pool::{Kept, Pool};
 
 /// Tries on kept connections before a new one is opened.
 const KEPT_TRIES: usize = 3;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// A request as every connection can send it.
-pub(crate) struct Outgoing {
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +47,6 @@ pub(crate) enum TransportError {
     /// The request may have arrived.
     #[error("the exchange failed")]
     Sent(#[source] hyper::Error),
-}
-
-/// An answer's head, and the connection that its body comes from.
-pub(crate) struct Answered {
-    pub(crate) response: Response<Incoming>,
-    connection: Option<http1::SendRequest<Full<Bytes>>>,
 }
 
 /// Opens, uses and keeps connections.
@@ -69,8 +60,15 @@ pub(crate) struct Transport {
 
 /// A connection that is about to be used.
 enum Sender {
-    One(http1::SendRequest<Full<Bytes>>),
-    Shared(http2::SendRequest<Full<Bytes>>),
+    One(Line),
+    Shared(http2::SendRequest<OutgoingBody>),
+}
+
+/// A request that got no answer.
+struct Lost {
+    /// The request, where nothing of it was sent.
+    unsent: Option<Outgoing>,
+    error: hyper::Error,
 }
 
 impl Transport {
@@ -90,7 +88,8 @@ impl Transport {
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
-            .adaptive_window(true)
+            .initial_stream_window_size(settings.http2_stream_window_bytes)
+            .initial_connection_window_size(settings.http2_connection_window_bytes)
             .keep_alive_interval(Duration::from_secs(20))
             .max_header_list_size(
                 u32::try_from(settings.response_head_bytes_max).unwrap_or(u32::MAX),
@@ -104,159 +103,140 @@ impl Transport {
         })
     }
 
-    /// Sends a request and waits for the head of its answer. `origin` is the URL's scheme, host
-    /// and port, by which connections are shared.
+    /// The connections of a URL's scheme, host and port; `None` when they cannot be called.
+    pub(crate) fn origin(&self, name: &str) -> Option<Arc<Origin>> {
+        self.pool.origin(name)
+    }
+
+    /// Sends a request and waits for the head of its answer.
     ///
     /// A server may close a kept connection at the very moment it is used again. When nothing
-    /// was sent yet, or when the method may be repeated (RFC 9110, 9.2.2), such a loss is made
-    /// good on another connection; a new connection that is lost is not.
+    /// was sent yet, or when the request may be repeated, such a loss is made good on another
+    /// connection; a new connection that is lost is not.
     pub(crate) async fn send(
         &self,
-        origin: &str,
-        outgoing: Outgoing,
-    ) -> Result<Answered, TransportError> {
+        origin: &Arc<Origin>,
+        mut outgoing: Outgoing,
+    ) -> Result<Response<Arriving>, TransportError> {
         for _ in 0..KEPT_TRIES {
-            let Some(sender) = self.kept(origin).await else { break };
-            match sender.send(&outgoing).await {
-                Ok(answered) => return Ok(answered),
-                Err(mut lost) => {
-                    let is_unsent = lost.take_message().is_some();
-                    let error = lost.into_error();
-                    let may_repeat = outgoing.method.is_idempotent() && is_loss(&error);
-                    if !is_unsent && !may_repeat {
-                        return Err(TransportError::Sent(error));
-                    }
-                    if !is_unsent {
+            let Some(sender) = kept(origin).await else { break };
+            let spare = outgoing.spare();
+            match sender.send(outgoing, origin).await {
+                Ok(response) => return Ok(response),
+                Err(Lost { unsent: Some(back), .. }) => outgoing = back,
+                Err(Lost { unsent: None, error }) => match spare {
+                    Some(spare) if is_loss(&error) => {
+                        outgoing = spare;
                         break;
                     }
-                }
+                    _ => return Err(TransportError::Sent(error)),
+                },
             }
         }
-        let sender = self.open(origin, &outgoing.uri).await.map_err(TransportError::NotSent)?;
-        sender.send(&outgoing).await.map_err(|mut lost| match lost.take_message() {
-            Some(_) => TransportError::NotSent(lost.into_error().into()),
-            None => TransportError::Sent(lost.into_error()),
+        let sender = self.open(origin).await.map_err(TransportError::NotSent)?;
+        sender.send(outgoing, origin).await.map_err(|lost| match lost.unsent {
+            Some(_) => TransportError::NotSent(lost.error.into()),
+            None => TransportError::Sent(lost.error),
         })
-    }
-
-    /// Keeps the connection of an answer that was read whole.
-    pub(crate) fn keep(&self, origin: &str, connection: Option<KeptConnection>) {
-        if let Some(KeptConnection(connection)) = connection {
-            self.pool.put(origin, connection);
-        }
-    }
-
-    /// A kept connection that is still open.
-    async fn kept(&self, origin: &str) -> Option<Sender> {
-        loop {
-            match self.pool.take(origin)? {
-                Kept::Shared(sender) => return Some(Sender::Shared(sender)),
-                Kept::One(mut sender) => {
-                    if sender.ready().await.is_ok() {
-                        return Some(Sender::One(sender));
-                    }
-                }
-            }
-        }
     }
 
     /// Opens a connection, at most so many at a time to one origin. Whoever had to wait looks
     /// again first: an HTTP/2 connection may be there to share.
-    async fn open(&self, origin: &str, uri: &Uri) -> Result<Sender, BoxError> {
-        let permit = match self.pool.permit(origin) {
+    async fn open(&self, origin: &Origin) -> Result<Sender, BoxError> {
+        let permit = match origin.permit() {
             Ok(permit) => permit,
             Err(waiting) => {
                 let permit = waiting.await;
-                if let Some(sender) = self.kept(origin).await {
+                if let Some(sender) = kept(origin).await {
                     return Ok(sender);
                 }
                 permit
             }
         };
-        let sender = self.connect(origin, uri).await?;
+        let sender = self.connect(origin).await?;
         drop(permit);
         Ok(sender)
     }
 
-    async fn connect(&self, origin: &str, uri: &Uri) -> Result<Sender, BoxError> {
+    async fn connect(&self, origin: &Origin) -> Result<Sender, BoxError> {
+        let uri = origin.uri(PathAndQuery::from_static("/"));
         let tcp = self.tcp.clone().call(uri.clone()).await?;
         if uri.scheme() != Some(&Scheme::HTTPS) {
-            return Ok(Sender::One(self.speak_http1(tcp).await?));
+            return self.speak_http1(Io::Plain(tcp)).await;
         }
         let host = uri.host().unwrap_or_default();
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(host.to_owned())?;
-        let tls = Box::new(self.tls.connect(name, tcp.into_inner()).await?);
-        if tls.get_ref().1.alpn_protocol() != Some(b"h2") {
-            return Ok(Sender::One(self.speak_http1(TokioIo::new(tls)).await?));
+        let tls = self.tls.connect(name, tcp.into_inner()).await?;
+        let speaks_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+        let io = Io::Tls(Box::new(TokioIo::new(tls)));
+        if !speaks_http2 {
+            return self.speak_http1(io).await;
         }
-        let (sender, connection) = self.http2.handshake(TokioIo::new(tls)).await?;
+        let (sender, connection) = self.http2.handshake(io).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = %error, "an HTTP/2 connection ended");
             }
         });
-        self.pool.share(origin, &sender);
+        origin.share(&sender);
         Ok(Sender::Shared(sender))
     }
 
-    async fn speak_http1<I>(&self, io: I) -> Result<http1::SendRequest<Full<Bytes>>, BoxError>
-    where
-        I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-    {
+    async fn speak_http1(&self, io: Io) -> Result<Sender, BoxError> {
         let (sender, connection) = self.http1.handshake(io).await?;
-        // It ends when the server closes it, or when nobody holds its sender any more.
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %error, "an HTTP/1 connection ended");
-            }
-        });
-        Ok(sender)
+        Ok(Sender::One(Line::new(sender, connection)))
     }
 }
 
-/// An HTTP/1 connection whose answer was read whole.
-pub(crate) struct KeptConnection(http1::SendRequest<Full<Bytes>>);
-
-impl Answered {
-    pub(crate) fn into_parts(self) -> (Response<Incoming>, Option<KeptConnection>) {
-        (self.response, self.connection.map(KeptConnection))
+/// A kept connection that is still open.
+async fn kept(origin: &Origin) -> Option<Sender> {
+    loop {
+        match origin.take()? {
+            Kept::Shared(sender) => return Some(Sender::Shared(sender)),
+            Kept::One(mut line) => {
+                if line.is_usable().await {
+                    return Some(Sender::One(line));
+                }
+            }
+        }
     }
 }
 
 impl Sender {
     async fn send(
         self,
-        outgoing: &Outgoing,
-    ) -> Result<Answered, TrySendError<Request<Full<Bytes>>>> {
-        let mut request = Request::new(Full::new(outgoing.body.clone()));
-        *request.method_mut() = outgoing.method.clone();
-        *request.headers_mut() = outgoing.headers.clone();
-        match self {
-            Self::One(mut sender) => {
-                *request.uri_mut() = in_origin_form(&outgoing.uri);
-                if let Some(host) = outgoing.uri.authority().and_then(host_value) {
-                    request.headers_mut().insert(HOST, host);
-                }
-                let response = sender.try_send_request(request).await?;
-                Ok(Answered { response, connection: Some(sender) })
+        outgoing: Outgoing,
+        origin: &Arc<Origin>,
+    ) -> Result<Response<Arriving>, Lost> {
+        let Outgoing { method, target, headers, body } = outgoing;
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        let (outcome, line) = match self {
+            Self::One(mut line) => {
+                // HTTP/1 asks for the path and query alone, and names the host in a header.
+                *request.uri_mut() = Uri::from(target.clone());
+                request.headers_mut().insert(HOST, origin.host.clone());
+                (line.send(request).await, Some(line))
             }
             Self::Shared(mut sender) => {
-                *request.uri_mut() = outgoing.uri.clone();
-                let response = sender.try_send_request(request).await?;
-                Ok(Answered { response, connection: None })
+                *request.uri_mut() = origin.uri(target.clone());
+                request.headers_mut().remove(HOST);
+                (sender.try_send_request(request).await, None)
+            }
+        };
+        match outcome {
+            Ok(response) => Ok(response.map(|body| Arriving::new(body, line, origin.clone()))),
+            Err(mut lost) => {
+                let unsent = lost.take_message().map(|request| {
+                    let (parts, body) = request.into_parts();
+                    Outgoing { method: parts.method, target, headers: parts.headers, body }
+                });
+                Err(Lost { unsent, error: lost.into_error() })
             }
         }
     }
-}
-
-/// The path and query alone, as HTTP/1 asks for them.
-fn in_origin_form(uri: &Uri) -> Uri {
-    uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")).into()
-}
-
-fn host_value(authority: &Authority) -> Option<HeaderValue> {
-    HeaderValue::from_str(authority.as_str()).ok()
 }
 
 /// Whether the connection went away, rather than something wrong being said on it.

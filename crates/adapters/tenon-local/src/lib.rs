@@ -4,8 +4,10 @@ mod coordination;
 mod in_flight;
 mod plan_cache;
 mod queue;
+mod quotas;
 
 pub use coordination::LocalCoordination;
 pub use in_flight::InFlightFile;
 pub use plan_cache::LocalPlanCache;
 pub use queue::LocalQueue;
+pub use quotas::LocalQuotas;

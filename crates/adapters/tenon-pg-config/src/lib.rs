@@ -1,11 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 mod api_keys;
+mod configurations;
+mod credentials;
 mod error;
+mod events;
+mod integrations;
 mod projects;
+mod sessions;
+mod signing_keys;
 mod store;
 mod timestamp;
 mod unit_of_work;
+mod user_plans;
 mod users;
 mod workflows;
 

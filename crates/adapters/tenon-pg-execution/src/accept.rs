@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use sqlx::postgres::{PgConnection, PgPool};
+use tenon_contract::grant::Grant;
 use tenon_domain::{ProjectId, RunId};
 use tenon_exec::ports::store::{Accept, Accepted, Job};
 use uuid::Uuid;
@@ -97,12 +98,14 @@ pub async fn insert(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), 
         columns.push(job);
     }
     sqlx::query!(
-        "INSERT INTO job (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
-                          input, input_blob, reply_to, replay_of, accepted_at, has_progress)
+        r#"INSERT INTO job (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
+                          input, input_blob, reply_to, replay_of, accepted_at, has_progress,
+                          "grant")
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[],
                               $6::smallint[], $7::smallint[], $8::bytea[], $9::bytea[],
-                              $10::text[], $11::uuid[], $12::timestamptz[], $13::boolean[])
-         ON CONFLICT (run_id) DO NOTHING",
+                              $10::text[], $11::uuid[], $12::timestamptz[], $13::boolean[],
+                              $14::text[])
+         ON CONFLICT (run_id) DO NOTHING"#,
         &columns.runs,
         &columns.projects,
         &columns.workflows,
@@ -116,6 +119,7 @@ pub async fn insert(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), 
         &columns.replays as &[Option<Uuid>],
         &columns.accepted as &[PgTime],
         &columns.progress,
+        &columns.grants as &[Option<&str>],
     )
     .execute(connection)
     .await?;
@@ -137,6 +141,7 @@ struct Columns<'a> {
     replays: Vec<Option<Uuid>>,
     accepted: Vec<PgTime>,
     progress: Vec<bool>,
+    grants: Vec<Option<&'a str>>,
 }
 
 impl<'a> Columns<'a> {
@@ -155,6 +160,7 @@ impl<'a> Columns<'a> {
         self.replays.push(job.replay_of.map(RunId::uuid));
         self.accepted.push(PgTime(job.accepted_at));
         self.progress.push(job.has_progress);
+        self.grants.push(job.grant.as_ref().map(Grant::as_str));
     }
 }
 
@@ -181,10 +187,10 @@ async fn copy_results(
     sqlx::query!(
         "INSERT INTO step_result (run_id, project_id, step, iteration, attempt, kind, status,
                                   started_at, duration_us, input, input_blob, output,
-                                  output_blob, error, retry_at, logs, logs_dropped)
+                                  output_blob, error, retry_at, logs, logs_dropped, pauses)
          SELECT $3, project_id, step, iteration, attempt, kind, status,
                 started_at, duration_us, input, input_blob, output,
-                output_blob, error, retry_at, logs, logs_dropped
+                output_blob, error, retry_at, logs, logs_dropped, pauses
          FROM step_result
          WHERE run_id = $2 AND project_id = $1 AND status = 0
          ORDER BY seq

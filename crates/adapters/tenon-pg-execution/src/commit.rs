@@ -44,6 +44,7 @@ struct Columns<'a> {
     retries: Vec<Option<PgTime>>,
     logs: Vec<Option<&'a [u8]>>,
     dropped: Vec<i32>,
+    pauses: Vec<i32>,
 }
 
 impl<'a> Columns<'a> {
@@ -67,6 +68,7 @@ impl<'a> Columns<'a> {
         self.retries.push(row.retry_at.map(PgTime));
         self.logs.push(row.logs.as_deref());
         self.dropped.push(saturating(row.logs_dropped));
+        self.pauses.push(saturating(row.pauses));
     }
 }
 
@@ -81,11 +83,12 @@ async fn insert_results(
     sqlx::query!(
         "INSERT INTO step_result (run_id, project_id, step, iteration, attempt, kind, status,
                                   started_at, duration_us, input, input_blob, output,
-                                  output_blob, error, retry_at, logs, logs_dropped)
+                                  output_blob, error, retry_at, logs, logs_dropped, pauses)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::integer[],
                               $6::text[], $7::smallint[], $8::timestamptz[], $9::bigint[],
                               $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[],
-                              $14::bytea[], $15::timestamptz[], $16::bytea[], $17::integer[])
+                              $14::bytea[], $15::timestamptz[], $16::bytea[], $17::integer[],
+                              $18::integer[])
          ON CONFLICT DO NOTHING",
         &columns.runs,
         &columns.projects,
@@ -104,6 +107,7 @@ async fn insert_results(
         &columns.retries as &[Option<PgTime>],
         &columns.logs as &[Option<&[u8]>],
         &columns.dropped,
+        &columns.pauses,
     )
     .execute(connection)
     .await?;

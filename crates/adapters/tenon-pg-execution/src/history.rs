@@ -129,7 +129,9 @@ async fn list(
                   accepted_at AS "accepted_at!: PgTime", started_at AS "started_at: PgTime",
                   finished_at AS "finished_at: PgTime", due_at AS "due_at: PgTime", replay_of,
                   crashes AS "crashes!",
-                  (SELECT count(*) FROM step_result s WHERE s.run_id = page.run_id) AS "attempts!"
+                  (SELECT count(*) FROM step_result s
+                   WHERE s.run_id = page.run_id AND NOT (s.status = 3 AND s.attempt > 0)
+                  ) AS "attempts!"
            FROM (SELECT * FROM (
                (SELECT job.run_id, workflow_id, version_id, user_id, trigger,
                        (CASE WHEN due_at > now() THEN 2
@@ -187,7 +189,9 @@ async fn one(
                   accepted_at AS "accepted_at!: PgTime", started_at AS "started_at: PgTime",
                   finished_at AS "finished_at: PgTime", due_at AS "due_at: PgTime", replay_of,
                   crashes AS "crashes!",
-                  (SELECT count(*) FROM step_result s WHERE s.run_id = $1) AS "attempts!"
+                  (SELECT count(*) FROM step_result s
+                   WHERE s.run_id = $1 AND NOT (s.status = 3 AND s.attempt > 0)
+                  ) AS "attempts!"
            FROM (
                SELECT job.run_id, project_id, workflow_id, version_id, user_id, trigger,
                       (CASE WHEN due_at > now() THEN 2
@@ -218,7 +222,7 @@ async fn steps(
     limit: usize,
 ) -> Result<StepPage, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT seq, step, kind, iteration, attempt, status,
+        r#"SELECT seq, step, kind, iteration, attempt - pauses AS "attempt!", status,
                   started_at AS "started_at: PgTime", duration_us, input, input_blob, output,
                   output_blob, error, retry_at AS "retry_at: PgTime", logs, logs_dropped
            FROM step_result

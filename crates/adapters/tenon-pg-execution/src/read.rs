@@ -1,6 +1,7 @@
 //! Reading work and results back, across projects: the sweep and workers use it.
 
 use sqlx::postgres::PgPool;
+use tenon_contract::grant::Grant;
 use tenon_domain::{EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
 use tenon_exec::ports::coordination::ReplyAddress;
 use tenon_exec::ports::history::{Payload, StepError};
@@ -17,7 +18,7 @@ pub async fn load(pool: &PgPool, runs: &[RunId]) -> Result<Vec<Job>, sqlx::Error
     let rows = sqlx::query!(
         r#"SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode, input,
                   input_blob, reply_to, replay_of, accepted_at AS "accepted_at: PgTime",
-                  has_progress, crashes
+                  has_progress, crashes, "grant"
            FROM job WHERE run_id = ANY($1)"#,
         &runs,
     )
@@ -35,6 +36,7 @@ pub async fn load(pool: &PgPool, runs: &[RunId]) -> Result<Vec<Job>, sqlx::Error
             .unwrap_or_else(|| Payload::Inline("null".into())),
         reply_to: row.reply_to.map(ReplyAddress),
         replay_of: row.replay_of.map(RunId::from_uuid),
+        grant: row.grant.map(Grant::from_text),
         has_progress: row.has_progress,
         crashes: u32::try_from(row.crashes).unwrap_or(0),
         accepted_at: row.accepted_at.into(),
@@ -89,7 +91,7 @@ async fn in_iteration(
     iteration: &[u8],
 ) -> Result<Vec<StoredResult>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT step, iteration, attempt, status, retry_at AS "retry_at: PgTime", output,
+        r#"SELECT step, iteration, attempt, pauses, status, retry_at AS "retry_at: PgTime", output,
                   output_blob, error
            FROM step_result WHERE run_id = $1 AND iteration = $2 ORDER BY seq"#,
         run.uuid(),
@@ -101,6 +103,7 @@ async fn in_iteration(
         step: StepId::new(row.step),
         iteration: codes::iteration_of(&row.iteration),
         attempt: u32::try_from(row.attempt).unwrap_or(0),
+        pauses: u32::try_from(row.pauses).unwrap_or(0),
         status: codes::step_status_of(row.status),
         retry_at: row.retry_at.map(Into::into),
         output: codes::payload_of(row.output, row.output_blob),
@@ -112,7 +115,7 @@ async fn in_iteration(
 async fn iteration_keys(pool: &PgPool, run: RunId) -> Result<Vec<StoredResult>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT DISTINCT ON (step, iteration)
-                  step, iteration, attempt, status, retry_at AS "retry_at: PgTime"
+                  step, iteration, attempt, pauses, status, retry_at AS "retry_at: PgTime"
            FROM step_result WHERE run_id = $1 AND iteration <> ''::bytea
            ORDER BY step, iteration, attempt DESC"#,
         run.uuid(),
@@ -123,6 +126,7 @@ async fn iteration_keys(pool: &PgPool, run: RunId) -> Result<Vec<StoredResult>, 
         step: StepId::new(row.step),
         iteration: codes::iteration_of(&row.iteration),
         attempt: u32::try_from(row.attempt).unwrap_or(0),
+        pauses: u32::try_from(row.pauses).unwrap_or(0),
         status: codes::step_status_of(row.status),
         retry_at: row.retry_at.map(Into::into),
         output: None,
@@ -138,7 +142,7 @@ async fn step_below(
     below: &[u8],
 ) -> Result<Vec<StoredResult>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT iteration, attempt, status, output, output_blob
+        r#"SELECT iteration, attempt, pauses, status, output, output_blob
            FROM step_result
            WHERE run_id = $1 AND step = $2 AND status IN (0, 1)
              AND substring(iteration FROM 1 FOR length($3::bytea)) = $3::bytea
@@ -153,6 +157,7 @@ async fn step_below(
         step: step.clone(),
         iteration: codes::iteration_of(&row.iteration),
         attempt: u32::try_from(row.attempt).unwrap_or(0),
+        pauses: u32::try_from(row.pauses).unwrap_or(0),
         status: codes::step_status_of(row.status),
         retry_at: None,
         output: codes::payload_of(row.output, row.output_blob),

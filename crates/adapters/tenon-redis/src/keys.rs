@@ -17,9 +17,12 @@
 //! | `user:{<project>:<hash of the user>}` | plan cache | hash: `revision`, `plan` as JSON | none |
 //! | `version:{<version>}` | plan cache | string: JSON | 30 days after the last use |
 //! | `{reg}:projects` | plan cache | set of project ids (16 bytes) | none |
+//! | `quota:{<project>:<connector>}:<bucket>:<window ms>` | quotas | hash: number of the tenth to calls | the window and two tenths |
+//! | `quota:{<project>:<connector>}:<bucket>:b` | quotas | string: blocked until, ms | until then, at most a day |
 //! | `{reg}:filled` | plan cache | string: `1` once everything was put | none |
 //!
-//! What stands in braces decides the cluster slot: all keys of one queue share one.
+//! What stands in braces decides the cluster slot: all keys of one queue share one, and all buckets
+//! of one project and connector.
 
 use sha2::{Digest as _, Sha256};
 use tenon_domain::{EndUserId, ProjectId, QueueName, VersionId};
@@ -61,6 +64,23 @@ pub(crate) fn user_plan(project: ProjectId, user: &EndUserId) -> String {
     let digest = Sha256::digest(user.as_str());
     let hash: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("user:{{{project}:{hash}}}")
+}
+
+/// The counter of a bucket in windows of a length.
+pub(crate) fn quota_counter(bucket: &str, window_ms: u128) -> String {
+    format!("{}:{window_ms}", quota(bucket))
+}
+
+/// The block of a bucket.
+pub(crate) fn quota_block(bucket: &str) -> String {
+    format!("{}:b", quota(bucket))
+}
+
+/// Project and connector, the first two parts of a bucket's key, go into the braces.
+fn quota(bucket: &str) -> String {
+    let end = bucket.match_indices(':').nth(1).map_or(bucket.len(), |(at, _)| at);
+    let (shared, own) = bucket.split_at(end);
+    format!("quota:{{{shared}}}{own}")
 }
 
 /// A workflow version.

@@ -5,6 +5,7 @@ mod coordination;
 mod keys;
 mod plan_cache;
 mod queue;
+mod quotas;
 mod scripts;
 mod subscriber;
 
@@ -12,3 +13,4 @@ pub use connection::{Endpoint, InvalidEndpoint, Redis};
 pub use coordination::{REPLY_BYTES_MAX, RedisCoordination};
 pub use plan_cache::RedisPlanCache;
 pub use queue::RedisQueue;
+pub use quotas::RedisQuotas;

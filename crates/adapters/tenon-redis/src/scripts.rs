@@ -62,6 +62,16 @@ impl QueueScripts {
     }
 }
 
+/// Takes from buckets of a connector.
+pub(crate) fn take_quota() -> Script {
+    script!("take_quota")
+}
+
+/// Blocks a bucket.
+pub(crate) fn block_quota() -> Script {
+    script!("block_quota")
+}
+
 /// Stores a project's plan unless a newer one is there.
 pub(crate) fn put_plan() -> Script {
     script!("put_plan")

@@ -2,16 +2,21 @@
 
 mod apply;
 mod bench;
+mod certificates;
 mod completions;
 mod config;
+mod connector;
+mod credentials;
 mod demo;
 mod dev;
 mod global;
+mod integrations;
 mod project;
 mod runs;
 mod server;
 mod test_run;
 mod users;
+mod vault;
 mod workflows;
 
 use std::io::IsTerminal;
@@ -60,6 +65,16 @@ enum Command {
     Workflows(workflows::WorkflowsArgs),
     /// See and change connected users.
     Users(users::UsersArgs),
+    /// Switch connectors on and set their OAuth apps.
+    Integrations(integrations::IntegrationsArgs),
+    /// Link, see, probe and disconnect accounts of users.
+    Credentials(credentials::CredentialsArgs),
+    /// See, test and import connectors.
+    Connector(connector::ConnectorArgs),
+    /// Operate the vault: keys, rotation, audit.
+    Vault(vault::VaultArgs),
+    /// Make the certificates by which the roles know each other.
+    Certificates(certificates::CertificatesArgs),
     /// A tour in the terminal: deploys examples, fires them, shows what ran.
     Demo(demo::DemoArgs),
     /// The service that the examples call.
@@ -91,6 +106,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Runs(args) => runs::run(args, &global).await,
         Command::Workflows(args) => workflows::run(args, &global).await,
         Command::Users(args) => users::run(args, &global).await,
+        Command::Integrations(args) => integrations::run(args, &global).await,
+        Command::Credentials(args) => credentials::run(args, &global).await,
+        Command::Connector(args) => connector::run(args, &global),
+        Command::Vault(args) => vault::run(args, &global).await,
+        Command::Certificates(args) => certificates::run(&args),
         Command::Demo(args) => demo::run(args, &global).await,
         Command::DemoService(args) => crate::demo_service::run(args).await,
         Command::Project(args) => project::run(args, &global).await,

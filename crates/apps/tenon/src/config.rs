@@ -11,6 +11,7 @@ mod load;
 mod parts;
 mod rules;
 mod sections;
+mod vault;
 
 use serde::{Deserialize, Serialize};
 use tenon_domain::limits::DocumentLimits;
@@ -23,6 +24,7 @@ pub use sections::{Log, LogFormat};
 use error::SettingProblem;
 use execution::Execution;
 use sections::{Api, Blobs, Egress, Functions, Http, Postgres, Redis, Retention, Server};
+use vault::{Connect, Vault};
 
 /// The documented defaults, as a configuration file.
 pub const DEFAULT_TOML: &str = include_str!("../config/default.toml");
@@ -43,6 +45,10 @@ pub struct Settings {
     pub http: Http,
     /// The management API.
     pub api: Api,
+    /// Secrets of accounts.
+    pub vault: Vault,
+    /// Linking accounts.
+    pub connect: Connect,
     /// Outgoing calls.
     pub egress: Egress,
     /// Accepting, running and recording work.

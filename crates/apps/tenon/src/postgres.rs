@@ -30,10 +30,14 @@ pub enum Database {
     Config,
     /// The execution plane's.
     Execution,
+    /// The vault's sealed values.
+    VaultValues,
+    /// The vault's wrapped keys and its audit.
+    VaultKeys,
 }
 
 impl Database {
-    const ALL: [Self; 2] = [Self::Config, Self::Execution];
+    const ALL: [Self; 4] = [Self::Config, Self::Execution, Self::VaultValues, Self::VaultKeys];
 
     /// Its name in PostgreSQL.
     #[must_use]
@@ -41,6 +45,19 @@ impl Database {
         match self {
             Self::Config => "tenon_config",
             Self::Execution => "tenon_execution",
+            Self::VaultValues => "tenon_vault_values",
+            Self::VaultKeys => "tenon_vault_keys",
+        }
+    }
+
+    /// The role that owns it. The halves of the vault have roles of their own, so that whoever
+    /// gets hold of one cannot read the other.
+    #[must_use]
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::Config | Self::Execution => "tenon",
+            Self::VaultValues => "tenon_vault_values",
+            Self::VaultKeys => "tenon_vault_keys",
         }
     }
 }
@@ -238,10 +255,10 @@ impl EmbeddedPostgres {
         Ok(Self { supervisor, socket_dir, stop_timeout, _lock: lock })
     }
 
-    /// The URL of a database for the role `tenon`, which owns it and is no superuser.
+    /// The URL of a database for the role that owns it, which is no superuser.
     #[must_use]
     pub fn url(&self, database: Database) -> String {
-        databases::url(&self.socket_dir, database.name())
+        databases::url(&self.socket_dir, database)
     }
 
     /// Stops the server: a fast shutdown, after `stop_timeout` an immediate one. Close the pools

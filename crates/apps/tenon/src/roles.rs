@@ -3,16 +3,24 @@
 //! `tenon server --roles all` runs every role in one process. The table is the security boundary
 //! in words: what a role may not open is not even built in a process without a role that may.
 
+mod accounts;
+mod configuration;
 mod duties;
-mod execution;
 mod faults;
+mod listening;
+mod process;
 mod readiness;
+mod shared;
+mod vault;
+mod worker;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-pub use execution::{Parts, Running, start};
+pub(crate) use vault::{VaultRole, ensure_development_keys, write_new_key};
+
+pub use process::{Parts, Running, VaultDatabases, start};
 
 /// One role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +33,10 @@ pub enum Role {
     Worker,
     /// Schedules, reconciliation, retention.
     Controller,
+    /// Calls providers for the builder's app, with the users' credentials.
+    Proxy,
+    /// Seals, opens and rotates secrets; the only role that sees keys.
+    Vault,
 }
 
 /// A store that a role may open.
@@ -40,11 +52,18 @@ pub enum Store {
     Blobs,
     /// The network outside.
     Egress,
+    /// The vault, by asking the role `vault`.
+    VaultClient,
+    /// Sealed values.
+    VaultValues,
+    /// Wrapped keys, the audit and the root key.
+    VaultKeys,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 4] = [Self::Api, Self::Gateway, Self::Worker, Self::Controller];
+    pub const ALL: [Self; 6] =
+        [Self::Api, Self::Gateway, Self::Worker, Self::Controller, Self::Proxy, Self::Vault];
 
     /// Its name on the command line.
     #[must_use]
@@ -54,18 +73,26 @@ impl Role {
             Self::Gateway => "gateway",
             Self::Worker => "worker",
             Self::Controller => "controller",
+            Self::Proxy => "proxy",
+            Self::Vault => "vault",
         }
     }
 
     /// The stores that it may open.
     #[must_use]
     pub const fn stores(self) -> &'static [Store] {
-        use Store::{Blobs, ConfigDatabase, Coordination, Egress, ExecutionDatabase};
+        use Store::{
+            Blobs, ConfigDatabase, Coordination, Egress, ExecutionDatabase, VaultClient, VaultKeys,
+            VaultValues,
+        };
         match self {
-            Self::Api => &[ConfigDatabase, ExecutionDatabase, Coordination, Blobs],
-            Self::Gateway => &[ExecutionDatabase, Coordination, Blobs],
-            Self::Worker => &[ExecutionDatabase, Coordination, Blobs, Egress],
-            Self::Controller => &[ExecutionDatabase, Coordination, Blobs],
+            Self::Api => {
+                &[ConfigDatabase, ExecutionDatabase, Coordination, Blobs, VaultClient, Egress]
+            }
+            Self::Gateway | Self::Controller => &[ExecutionDatabase, Coordination, Blobs],
+            Self::Worker => &[ExecutionDatabase, Coordination, Blobs, VaultClient, Egress],
+            Self::Proxy => &[Coordination, VaultClient, Egress],
+            Self::Vault => &[VaultValues, VaultKeys],
         }
     }
 }
@@ -102,7 +129,7 @@ impl Roles {
     /// Whether any of them listens for HTTP.
     #[must_use]
     pub fn listens(&self) -> bool {
-        self.has(Role::Api) || self.has(Role::Gateway)
+        self.has(Role::Api) || self.has(Role::Gateway) || self.has(Role::Proxy)
     }
 }
 
@@ -125,7 +152,8 @@ impl FromStr for Roles {
             let role = Role::ALL.into_iter().find(|role| role.name() == name.trim());
             let Some(role) = role else {
                 return Err(format!(
-                    "there is no role `{name}`; the roles are all, api, gateway, worker, controller"
+                    "there is no role `{name}`; the roles are all, {}",
+                    Role::ALL.map(Role::name).join(", ")
                 ));
             };
             roles.insert(role);
@@ -147,11 +175,22 @@ mod tests {
     }
 
     #[test]
-    fn only_workers_reach_the_network_outside() {
-        for role in Role::ALL {
-            let reaches = role.stores().contains(&Store::Egress);
-            assert_eq!(reaches, role == Role::Worker, "{role}");
+    fn who_calls_providers_may_not_open_what_configures_or_keeps_them() {
+        for role in [Role::Worker, Role::Proxy] {
+            assert!(role.stores().contains(&Store::Egress), "{role}");
+            assert!(!role.stores().contains(&Store::ConfigDatabase), "{role}");
         }
+        assert!(!Role::Proxy.stores().contains(&Store::ExecutionDatabase));
+    }
+
+    #[test]
+    fn only_the_vault_opens_the_stores_of_keys_and_values_and_nothing_else() {
+        for role in Role::ALL {
+            let opens = role.stores().contains(&Store::VaultKeys)
+                || role.stores().contains(&Store::VaultValues);
+            assert_eq!(opens, role == Role::Vault, "{role}");
+        }
+        assert_eq!(Role::Vault.stores(), [Store::VaultValues, Store::VaultKeys]);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use fault::show_fault;
-pub use table::{ends_an_iteration, run_table, step_table, time, user_table, workflow_table};
+pub use table::{
+    ends_an_iteration, run_table, step_table, table, time, toned, user_table, workflow_table,
+};
 
 use tenon_client::{RunStatus, StepStatus};
 

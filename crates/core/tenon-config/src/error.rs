@@ -1,8 +1,21 @@
 //! Why a use case was refused, by what the caller can do.
 
-use tenon_domain::{ApiKeyId, EndUserId, ProjectId, VersionId, WorkflowId};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenon_connector::catalog::CustomError;
+use tenon_connector::field_values;
+use tenon_contract::vault::VaultError;
+use tenon_domain::workflow::Diagnostic;
+use tenon_domain::{
+    ApiKeyId, CredentialId, EndUserId, IntegrationId, ProjectId, VersionId, WorkflowId,
+};
 
 use crate::ports::StoreError;
+use crate::ports::linker::LinkError;
+
+/// The code of what went wrong at the provider.
+pub(crate) const CONNECT_FAILED: &str = "connect_failed";
 
 /// A refusal. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +35,44 @@ pub enum Error {
     /// The project has never seen this user.
     #[error("there is no connected user `{0}` in this project")]
     NoSuchUser(EndUserId),
+    /// There is no such thing in the project.
+    #[error("there is no {what} `{id}` in this project")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// Which.
+        id: String,
+    },
+    /// Neither Tenon nor the project has this connector.
+    #[error("there is no connector `{name}`")]
+    ConnectorUnknown {
+        /// Its name.
+        name: String,
+    },
+    /// A manifest breaks rules.
+    #[error("the connector's manifest is not valid")]
+    ConnectorInvalid(Arc<Vec<Diagnostic>>),
+    /// The builder has switched the integration off.
+    #[error("the integration of connector `{connector}` is switched off")]
+    IntegrationInactive {
+        /// The connector.
+        connector: String,
+    },
+    /// What a person filled in is not valid.
+    #[error("{} of the fields are not valid", .0.len())]
+    Fields(Vec<FieldFault>),
+    /// The state of the thing does not allow this.
+    #[error("{reason}")]
+    Conflict {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// An account could not be linked or asked about.
+    #[error(transparent)]
+    Connect(#[from] ConnectFault),
+    /// This process was set up without a vault.
+    #[error("this installation has no vault")]
+    NoVault,
     /// Two documents of one apply have the same name.
     #[error("two documents are named `{name}`; a name is unique in its project")]
     NameTwice {
@@ -52,6 +103,156 @@ pub enum Error {
     Store(#[source] StoreError),
 }
 
+/// A value that is not valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// The field's name.
+    pub field: String,
+    /// What is wrong, without the value.
+    pub message: String,
+}
+
+/// Why an account was not linked. The texts are for people, say what to do, and hold no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectFault {
+    /// The link or state is not one of ours, or a newer one has taken its place.
+    #[error("this link is not known, or a newer one has taken its place; please start again")]
+    Unknown,
+    /// The browser that came back is not the one that began.
+    #[error(
+        "this browser is not the one that began, or it keeps no cookies; please start again and \
+         stay in one browser"
+    )]
+    OtherBrowser,
+    /// A callback was taken before.
+    #[error("this link was used already; please start again")]
+    Used,
+    /// The time is over.
+    #[error("this link has ended; please start again")]
+    Ended,
+    /// The user, or the provider for the user, said no.
+    #[error("access was not granted: {reason}")]
+    Denied {
+        /// What the provider said.
+        reason: String,
+    },
+    /// The provider refuses what was filled in.
+    #[error("the account cannot be connected with this: {reason}")]
+    Rejected {
+        /// What the provider said.
+        reason: String,
+    },
+    /// The connector, or the builder's app at the provider, is set up wrongly.
+    #[error("the integration `{connector}` is not set up correctly: {reason}")]
+    Misconfigured {
+        /// The connector.
+        connector: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// What came back does not fit.
+    #[error("the account could not be connected: {reason}")]
+    Failed {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The provider cannot be used now.
+    #[error("the provider cannot be used now: {reason}; please try again later")]
+    Away {
+        /// What happened.
+        reason: String,
+        /// When to come again.
+        retry_after: Option<Duration>,
+    },
+    /// Connecting again gave another account.
+    #[error(
+        "this is the account `{given}`, but `{connected}` is connected; sign in with that one, or \
+         disconnect it first"
+    )]
+    OtherAccount {
+        /// The account that is connected.
+        connected: String,
+        /// The account that came back.
+        given: String,
+    },
+    /// The user has an account of another name and may have one only.
+    #[error("the user has an account of this integration; ask for several accounts to add one")]
+    OneAccount,
+    /// The external id is taken.
+    #[error("the user has an account with this external id")]
+    NameTaken,
+}
+
+impl ConnectFault {
+    /// The problem code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown | Self::OtherBrowser | Self::Used | Self::Ended => "connect_state",
+            Self::Denied { .. } => "connect_denied",
+            Self::Rejected { .. } => "credential_invalid",
+            Self::Misconfigured { .. }
+            | Self::Failed { .. }
+            | Self::Away { .. }
+            | Self::OtherAccount { .. }
+            | Self::OneAccount
+            | Self::NameTaken => CONNECT_FAILED,
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn no_credential(id: CredentialId) -> Self {
+        Self::NotFound { what: "credential", id: id.to_string() }
+    }
+
+    pub(crate) fn no_integration(id: IntegrationId) -> Self {
+        Self::NotFound { what: "integration", id: id.to_string() }
+    }
+
+    pub(crate) fn fields(faults: Vec<field_values::FieldFault>) -> Self {
+        Self::Fields(
+            faults
+                .into_iter()
+                .map(|fault| FieldFault { field: fault.field, message: fault.message })
+                .collect(),
+        )
+    }
+
+    pub(crate) fn connector_invalid(error: CustomError) -> Self {
+        match error {
+            CustomError::Invalid(diagnostics) => Self::ConnectorInvalid(diagnostics),
+        }
+    }
+
+    /// A stored value that was ours cannot be read any more.
+    pub(crate) fn damaged(what: &'static str) -> Self {
+        let source = format!("{what} cannot be read").into();
+        Self::Store(StoreError::Failed { action: "read a value of the vault", source })
+    }
+
+    pub(crate) fn link(connector: &str, error: LinkError) -> Self {
+        let fault = match error {
+            LinkError::Denied { reason } => ConnectFault::Denied { reason },
+            LinkError::BadInput { reason } => ConnectFault::Failed { reason },
+            LinkError::Rejected { reason } => ConnectFault::Rejected { reason },
+            LinkError::Misconfigured { reason } => {
+                ConnectFault::Misconfigured { connector: connector.to_owned(), reason }
+            }
+            LinkError::Temporary { reason, retry_after } => {
+                ConnectFault::Away { reason, retry_after }
+            }
+            LinkError::Vault(source) => {
+                return Self::Unavailable(StoreError::Unavailable {
+                    action: "use the vault",
+                    source,
+                });
+            }
+        };
+        Self::Connect(fault)
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
@@ -59,6 +260,22 @@ impl From<StoreError> for Error {
                 Self::Unavailable(error)
             }
             StoreError::Failed { .. } => Self::Store(error),
+        }
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        let action = "use the vault";
+        match error {
+            VaultError::Unavailable { source } => {
+                Self::Unavailable(StoreError::Unavailable { action, source })
+            }
+            VaultError::Invalid { .. } => Self::Invalid {
+                what: "a secret value",
+                rule: "not empty, and not larger than the vault takes",
+            },
+            other => Self::Store(StoreError::Failed { action, source: Box::new(other) }),
         }
     }
 }

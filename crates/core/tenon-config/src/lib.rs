@@ -1,11 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 pub mod api_keys;
+pub mod configurations;
+pub mod connectors;
+pub mod credentials;
 pub mod error;
+pub mod events;
+mod heads;
+pub mod integrations;
 pub mod limits;
+pub mod linking;
 pub mod plans;
 pub mod ports;
 pub mod projects;
+pub mod signing_keys;
 pub mod users;
 pub mod workflows;
 
@@ -14,10 +22,20 @@ use std::sync::Arc;
 use tenon_domain::{Clock, ProjectId};
 
 pub use api_keys::{ApiKey, ApiKeyText, NewApiKey};
-pub use error::Error;
+pub use configurations::{AccountSettings, SettingsChange, SettingsName};
+pub use connectors::{CustomConnector, ListedConnector, Slug};
+pub use credentials::{Credential, CredentialState, CredentialStatus, Probed};
+pub use error::{ConnectFault, Error, FieldFault};
+pub use events::{Event, EventType, NewEvent};
+pub use integrations::{AppChange, Integration};
 pub use limits::Limits;
+pub use linking::{
+    Callback, ConnectEnd, ConnectOptions, ConnectOutcome, ConnectSession, FieldLink, LinkProof,
+    LinkSettings, LinkingParts, NewConnect, OpenedConnect, SessionLink, StartedConnect,
+};
 pub use plans::{PlanPublisher, PlanReader};
 pub use projects::{DevProject, DisplayName, Organisation, OrganisationId, Project, Team, TeamId};
+pub use signing_keys::{NewSigningKey, SigningKey};
 pub use users::{Choice, ConnectedUser};
 pub use workflows::{Applied, Draft, Version, WorkflowEntry, WorkflowState};
 
@@ -34,6 +52,7 @@ pub struct Configuration {
     publisher: PlanPublisher,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    linking: Option<Arc<LinkingParts>>,
 }
 
 impl Configuration {
@@ -45,7 +64,15 @@ impl Configuration {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Self {
-        Self { store, publisher, clock, limits }
+        Self { store, publisher, clock, limits, linking: None }
+    }
+
+    /// The same with what linking accounts needs. Without it, whatever needs the vault or the
+    /// connectors is refused with [`Error::NoVault`].
+    #[must_use]
+    pub fn with_linking(mut self, parts: LinkingParts) -> Self {
+        self.linking = Some(Arc::new(parts));
+        self
     }
 
     /// Begins a change of a project: no other change of the same project runs beside it.

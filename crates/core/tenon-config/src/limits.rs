@@ -16,6 +16,22 @@ pub struct Limits {
     pub drafts_max: usize,
     /// Connected users on one page of a list.
     pub users_page_max: usize,
+    /// Integrations of one project.
+    pub integrations_max: usize,
+    /// Custom connectors of one project.
+    pub custom_connectors_max: usize,
+    /// Accounts of one connected user, over all integrations.
+    pub credentials_of_user_max: usize,
+    /// Configurations of one account.
+    pub configurations_max: usize,
+    /// Each part of a configuration's settings, in bytes of JSON.
+    pub settings_bytes_max: usize,
+    /// Connect sessions of one project that have not ended.
+    pub connect_sessions_max: usize,
+    /// Valid signing keys of one project; each token is checked against the one it names.
+    pub signing_keys_max: usize,
+    /// Events on one page of a list.
+    pub events_page_max: usize,
 }
 
 impl Default for Limits {
@@ -26,6 +42,14 @@ impl Default for Limits {
             api_keys_max: 50,
             drafts_max: 100,
             users_page_max: 200,
+            integrations_max: 500,
+            custom_connectors_max: 200,
+            credentials_of_user_max: 200,
+            configurations_max: 100,
+            settings_bytes_max: 256 << 10,
+            connect_sessions_max: 10_000,
+            signing_keys_max: 10,
+            events_page_max: 500,
         }
     }
 }

@@ -6,15 +6,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::Value;
 use tenon_contract::plan::{
-    DeployedWorkflow, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
+    CredentialPlan, DeployedWorkflow, IntegrationPlan, PlanError, PlanSource, ProjectPlan,
+    UserPlan, WorkflowPlan,
 };
 use tenon_domain::workflow::{StepKind, Workflow};
 use tenon_domain::{EndUserId, ProjectId, VersionId, WorkflowId};
 
 pub use publisher::PlanPublisher;
 
+use crate::connectors::Slug;
+use crate::credentials::Credential;
 use crate::ports::{Scope, Store, StoreError, StoredDocument, UnitOfWork};
+
+/// Accounts in one user's plan. [`crate::Limits::credentials_of_user_max`] keeps users below it;
+/// this bounds the plan should the limit be raised beyond.
+const ACCOUNTS_MAX: usize = 10_000;
 
 /// Reads plans straight from the store: always right, never fast. Execution asks it only for
 /// what no cache has.
@@ -45,8 +53,8 @@ impl PlanReader {
             workflows: documents.iter().filter_map(deployed).collect(),
             choices: choices(&mut *work, project).await?,
             disabled_users: work.disabled_users(project).await?,
-            integrations: Vec::new(),
-            signing_keys: Vec::new(),
+            integrations: integrations(&mut *work, project).await?,
+            signing_keys: crate::signing_keys::plans(work.signing_keys(project).await?),
         };
         Ok(Some((plan, documents)))
     }
@@ -58,6 +66,41 @@ impl PlanReader {
             action: "read a stored document",
             source: Box::new(error),
         })
+    }
+
+    /// The plan of a user who ever had an account; the accounts of switched-off integrations are
+    /// in it, too: whoever uses one looks at the integration.
+    async fn compile_user(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+    ) -> Result<Option<UserPlan>, StoreError> {
+        let mut work = self.store.snapshot(Scope::Project(project)).await?;
+        let Some(revision) = work.user_revision(project, user).await? else { return Ok(None) };
+        let accounts = work.credentials_of_user(project, user, ACCOUNTS_MAX).await?;
+        let credentials = accounts.iter().map(Credential::plan).collect();
+        Ok(Some(UserPlan { project, user: user.clone(), revision, credentials }))
+    }
+
+    /// The plans of a page of users, in the order of their ids.
+    async fn compile_users(
+        &self,
+        project: ProjectId,
+        after: Option<&EndUserId>,
+        limit: usize,
+    ) -> Result<Vec<UserPlan>, StoreError> {
+        let mut work = self.store.snapshot(Scope::Project(project)).await?;
+        let listed = work.users_with_plans(project, after, limit).await?;
+        let users: Vec<EndUserId> = listed.iter().map(|(user, _)| user.clone()).collect();
+        let mut by_user: HashMap<EndUserId, Vec<CredentialPlan>> = HashMap::new();
+        for credential in work.credentials_of_users(project, &users).await? {
+            by_user.entry(credential.user.clone()).or_default().push(credential.plan());
+        }
+        let plan = |(user, revision)| {
+            let credentials = by_user.remove(&user).unwrap_or_default();
+            UserPlan { project, user, revision, credentials }
+        };
+        Ok(listed.into_iter().map(plan).collect())
     }
 
     async fn list(&self, listed: Listed) -> Result<Vec<ProjectId>, StoreError> {
@@ -85,6 +128,26 @@ async fn choices(
         by_user.entry(choice.user).or_default().insert(choice.workflow, choice.is_enabled);
     }
     Ok(by_user)
+}
+
+/// The integrations, with the manifests of custom connectors.
+async fn integrations(
+    work: &mut dyn UnitOfWork,
+    project: ProjectId,
+) -> Result<Vec<IntegrationPlan>, StoreError> {
+    let integrations = work.integrations(project).await?;
+    let is_custom = |name: &str| Slug::of_connector(name).is_some();
+    let manifests: HashMap<String, Arc<Value>> =
+        match integrations.iter().any(|one| is_custom(&one.connector)) {
+            true => work
+                .connectors(project)
+                .await?
+                .into_iter()
+                .map(|custom| (custom.slug.connector(), custom.manifest))
+                .collect(),
+            false => HashMap::new(),
+        };
+    Ok(integrations.iter().map(|one| one.plan(manifests.get(&one.connector).cloned())).collect())
 }
 
 fn workflow_plan(stored: &StoredDocument) -> Result<WorkflowPlan, serde_json::Error> {
@@ -142,8 +205,13 @@ impl PlanSource for PlanReader {
         Ok(plan.map(Arc::new))
     }
 
-    async fn user(&self, _: ProjectId, _: &EndUserId) -> Result<Option<Arc<UserPlan>>, PlanError> {
-        Ok(None)
+    async fn user(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+    ) -> Result<Option<Arc<UserPlan>>, PlanError> {
+        let plan = self.compile_user(project, user).await;
+        Ok(plan.map_err(plan_error("compile a user's plan"))?.map(Arc::new))
     }
 
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {

@@ -4,7 +4,13 @@
 //! Stores decide nothing: "not found" is `None`, "nothing changed" is `false`.
 
 mod api_keys;
+mod credentials;
+mod events;
+mod integrations;
+pub mod linker;
 mod projects;
+mod sessions;
+mod signing_keys;
 mod users;
 mod workflows;
 
@@ -14,7 +20,12 @@ use async_trait::async_trait;
 use tenon_domain::ProjectId;
 
 pub use api_keys::{ApiKeyRow, ApiKeyRows};
+pub use credentials::{ConfigurationRows, CredentialRows, UserPlanRows};
+pub use events::EventRows;
+pub use integrations::{ConnectorRows, IntegrationRows};
 pub use projects::ProjectRows;
+pub use sessions::{SessionRow, SessionRows, SessionStart};
+pub use signing_keys::SigningKeyRows;
 pub use users::{UserPage, UserRows};
 pub use workflows::{StoredDocument, VersionRow, WorkflowRows};
 
@@ -71,7 +82,20 @@ pub trait Store: Send + Sync + 'static {
 
 /// Reads and writes that take effect together.
 #[async_trait]
-pub trait UnitOfWork: ProjectRows + ApiKeyRows + WorkflowRows + UserRows {
+pub trait UnitOfWork:
+    ProjectRows
+    + ApiKeyRows
+    + WorkflowRows
+    + UserRows
+    + IntegrationRows
+    + ConnectorRows
+    + CredentialRows
+    + ConfigurationRows
+    + UserPlanRows
+    + SessionRows
+    + SigningKeyRows
+    + EventRows
+{
     /// Makes the writes durable.
     ///
     /// # Errors
@@ -84,6 +108,7 @@ pub trait UnitOfWork: ProjectRows + ApiKeyRows + WorkflowRows + UserRows {
 /// copy grows old.
 #[async_trait]
 pub trait Announcer: Send + Sync + 'static {
-    /// Announces a topic, `plan:<project>`.
+    /// Announces a topic: `plan:<project>`, `user:<project>:<user>`, or `secret:<id>` for a value
+    /// of the vault whose head changed.
     async fn announce(&self, topic: &str);
 }

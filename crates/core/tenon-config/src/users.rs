@@ -157,7 +157,7 @@ impl Configuration {
         Ok(work.choices(project, Some(user)).await?)
     }
 
-    async fn ensure_user_in(
+    pub(crate) async fn ensure_user_in(
         &self,
         work: &mut dyn UnitOfWork,
         project: ProjectId,

@@ -1,14 +1,27 @@
 //! Fixtures: what goes in, which requests must come out, what answers come back, and what is then
 //! expected. A connector without them is refused.
 //!
-//! One file `fixtures/<name>.yaml` holds one fixture.
+//! One file `fixtures/<name>.yaml` holds one fixture. [`read()`] reads one, [`run()`] runs it, and
+//! [`run_all`] does everything that `tenon connector test` does with a folder. No file is opened
+//! and no request is sent here.
+
+mod coverage;
+mod diff;
+mod folder;
+mod play;
+mod read;
+mod run;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+
+pub use folder::{Checked, File, Folder, Problem, Ran, run_all};
+pub use read::read;
+pub use run::{Failure, run};
 
 /// A fixture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,16 +73,20 @@ pub enum Run {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Given {
-    /// `app`: client id, secret and so on; made-up values are used for those left out.
+    /// `app`: client id, secret and so on; `client-id`, `client-secret` and, for an app field, its
+    /// default or its name are used for those left out.
     pub app: Map<String, Value>,
     /// `fields`, the secret ones too.
     pub fields: Map<String, Value>,
-    /// `token`: `access_token`, `refresh_token` and what was kept.
+    /// `token`: `access_token`, `refresh_token` and what was kept. `access-token` and
+    /// `refresh-token` where a method has tokens and none is given.
     pub token: Option<Value>,
     /// Scopes that the builder chose.
     pub scopes: Option<Vec<String>>,
     /// The OAuth callback's parameters.
     pub callback: BTreeMap<String, String>,
+    /// What the first requests of a linking kept until the callback (OAuth 1, MCP).
+    pub kept: Map<String, Value>,
     /// An action's input.
     pub input: Value,
     /// A proxy caller's request.
@@ -85,7 +102,8 @@ pub struct Given {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
-    /// What must come out. Headers that are not named are not looked at.
+    /// What must come out. Headers that are not named are not looked at, nor is the body when
+    /// neither `json`, `form` nor `text` is given. `*` stands for any value.
     pub request: FixtureRequest,
     /// What comes back.
     pub response: FixtureResponse,
@@ -147,19 +165,26 @@ pub struct Expect {
     pub url: Option<String>,
     /// Members of the token.
     pub token: Option<Map<String, Value>>,
-    /// When the token ends; null: never.
+    /// When the token ends; null: that is not known.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
-    pub expires_at: Option<Timestamp>,
+    pub expires_at: Option<Option<Timestamp>>,
     /// Fields that were kept.
     pub fields: Option<Map<String, Value>>,
     /// The account's id and name.
     pub identity: Option<ExpectIdentity>,
     /// An action's output, or the body that a proxy caller gets.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
     /// The failure.
     pub error: Option<ExpectError>,
     /// A webhook's outcome.
     pub webhook: Option<ExpectWebhook>,
+}
+
+/// Tells a value that is null from one that is not there.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
 }
 
 /// The account.

@@ -120,7 +120,8 @@ pub struct ForwardRequest {
     pub headers: HeaderMap,
     /// The body.
     pub body: ForwardBody,
-    /// The longest wait for the head of the answer, from the last byte of the request's head.
+    /// The longest wait for the head of the answer, from the last byte of the request; while a
+    /// body streams out, `idle_timeout` holds instead.
     pub head_timeout: Duration,
     /// The longest time without a byte in either direction of the bodies.
     pub idle_timeout: Duration,

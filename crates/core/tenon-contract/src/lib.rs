@@ -5,4 +5,5 @@ pub mod grant;
 pub mod plan;
 pub mod quota;
 pub mod secret;
+pub mod user_token;
 pub mod vault;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod clock;
+pub mod document;
 pub mod ids;
 pub mod limits;
 pub mod retry;

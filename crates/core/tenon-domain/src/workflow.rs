@@ -4,7 +4,7 @@
 //! against [`json_schema`], then every rule of the language, and reports all problems at once.
 //! Running a workflow is not done here.
 
-mod diagnostic;
+pub(crate) mod diagnostic;
 pub mod document;
 mod fingerprint;
 pub mod graph;
@@ -12,10 +12,10 @@ mod load;
 mod references;
 pub mod schedule;
 mod schema;
-mod shape;
+pub(crate) mod shape;
 pub mod steps;
-mod suggest;
-mod text;
+pub(crate) mod suggest;
+pub(crate) mod text;
 mod validate;
 
 pub use diagnostic::Diagnostic;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tenon_contract::grant::GrantKey;
 use tenon_domain::{Clock, ProjectId, QueueName, RunId};
 
-use crate::intake::{Intake, Refused, push_all};
+use crate::intake::{Intake, Refused, push_all, sign};
 use crate::ports::control::{Error, ReplayFrom, RunControl, TestRun};
 use crate::ports::coordination::Coordination;
 use crate::ports::history::{HistoryReader, Payload, RunStatus, TriggerKind};
@@ -28,6 +29,8 @@ pub struct Control {
     pub queue: Arc<dyn JobQueue>,
     /// How workers hear of a cancel.
     pub coordination: Arc<dyn Coordination>,
+    /// Signs that a replay may use the accounts of its user; without it replays get no grant.
+    pub grants: Option<Arc<GrantKey>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -48,6 +51,7 @@ impl RunControl for Control {
             reply_to: None,
             replay_of: None,
             has_progress: false,
+            grant: None,
             crashes: 0,
             accepted_at: self.clock.now(),
         };
@@ -77,7 +81,7 @@ impl RunControl for Control {
         }
         let input = self.history.input(project, run).await.map_err(unavailable)?;
         let input = input.ok_or(Error::NoSuchRun(run))?;
-        let job = Job {
+        let mut job = Job {
             run: RunId::new(),
             project,
             workflow: old.workflow,
@@ -89,9 +93,12 @@ impl RunControl for Control {
             reply_to: None,
             replay_of: Some(run),
             has_progress: from == ReplayFrom::FailedStep,
+            grant: None,
             crashes: 0,
             accepted_at: self.clock.now(),
         };
+        // The grant of the old run names the old run.
+        sign(&mut job, self.grants.as_deref());
         let keeps = from == ReplayFrom::FailedStep;
         self.store.accept_replay(&job, keeps).await.map_err(unavailable)?;
         let push = Push { run: job.run, due: None, is_recovered: keeps };

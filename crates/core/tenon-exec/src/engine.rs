@@ -34,6 +34,7 @@ use crate::ports::store::{self, Iteration, Job, JobStore};
 use crate::program::Program;
 use crate::recorder::{self, RecorderHandle};
 use crate::settings::Settings;
+use crate::steps::integration::Integrations;
 use crate::steps::request::{RequestLimits, TokenCache};
 use tenon_contract::egress::Egress;
 
@@ -58,6 +59,8 @@ pub struct Engine {
     pub tokens: TokenCache,
     /// Limits of request steps.
     pub request_limits: RequestLimits,
+    /// Accounts of connected users; `None` where this process has none.
+    pub integrations: Option<Integrations>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Limits.
@@ -200,7 +203,7 @@ impl Engine {
             walk::Flow::Failed(error) => {
                 End::Finished { status: RunStatus::Failed, error: Some(error) }
             }
-            walk::Flow::Suspended(due) => End::Suspended(due),
+            walk::Flow::Suspended(due) | walk::Flow::Paused(due) => End::Suspended(due),
             walk::Flow::Yielded => End::Yielded,
         })
     }

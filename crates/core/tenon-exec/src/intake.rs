@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dashmap::DashMap;
 use serde_json::Value;
+use tenon_contract::grant::{GrantKey, Work};
 use tenon_domain::{QueueName, RunId};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -76,10 +77,12 @@ struct Waiting {
 #[derive(Clone)]
 pub struct Intake {
     waiting: mpsc::Sender<Waiting>,
+    grants: Option<Arc<GrantKey>>,
 }
 
 impl Intake {
-    /// Accepts a job. `Ok(Accepted::New)` means that it is committed.
+    /// Accepts a job. `Ok(Accepted::New)` means that it is committed. A job for a connected user
+    /// is given its grant here, where a key signs them.
     /// `input` is the parsed form of the job's input, to spare the worker the reading.
     ///
     /// # Errors
@@ -87,9 +90,10 @@ impl Intake {
     /// may be unknown: the job then may run, and a repeat under the same key is recognised.
     pub async fn accept(
         &self,
-        accept: Accept,
+        mut accept: Accept,
         input: Option<Arc<Value>>,
     ) -> Result<Accepted, Refused> {
+        sign(&mut accept.job, self.grants.as_deref());
         let (answer, answered) = oneshot::channel();
         self.waiting
             .try_send(Waiting { accept, input, answer })
@@ -109,6 +113,8 @@ pub struct IntakeParts {
     pub queue: Arc<dyn JobQueue>,
     /// Jobs for workers of this very process; `None` where there are none.
     pub fresh: Option<Arc<FreshJobs>>,
+    /// Signs that a run may use the accounts of its user; without it runs get no grant.
+    pub grants: Option<Arc<GrantKey>>,
     /// Limits.
     pub settings: Arc<Settings>,
 }
@@ -121,7 +127,7 @@ pub fn build(parts: IntakeParts) -> (Intake, Vec<Committer>) {
     let committers = (0..parts.settings.accept_connections.max(1))
         .map(|_| Committer { waiting: receiver.clone(), parts: parts.clone() })
         .collect();
-    (Intake { waiting: sender }, committers)
+    (Intake { waiting: sender, grants: parts.grants }, committers)
 }
 
 /// Commits what has gathered, again and again.
@@ -232,6 +238,13 @@ impl Committer {
                 source: Box::new(elapsed),
             }),
         }
+    }
+}
+
+/// Gives a job for a connected user its grant: this run, this user, as long as the run lasts.
+pub(crate) fn sign(job: &mut Job, key: Option<&GrantKey>) {
+    if let (Some(key), Some(user)) = (key, &job.user) {
+        job.grant = Some(key.sign(job.project, user, &Work::Run(job.run)));
     }
 }
 

@@ -22,12 +22,15 @@ const PROGRAMS_MAX: usize = 10_000;
 /// Users whose plans are kept; beyond, all are dropped and read again as needed.
 const USERS_MAX: usize = 100_000;
 
+/// When a user's plan was read, and the plan; users without accounts have none.
+type ReadUser = (Instant, Option<Arc<UserPlan>>);
+
 /// Reads plans through a memory cache.
 pub struct Plans {
     source: Arc<dyn PlanSource>,
     projects: DashMap<ProjectId, (Instant, Arc<ProjectPlan>)>,
     programs: DashMap<VersionId, Arc<Program>>,
-    users: DashMap<(ProjectId, EndUserId), (Instant, Option<Arc<UserPlan>>)>,
+    users: DashMap<(ProjectId, EndUserId), ReadUser>,
     /// Grows with every change that was heard of: what was read before it is not kept.
     changes: AtomicU64,
 }

@@ -150,7 +150,11 @@ impl ProgramStep {
             }
             StepKind::FanOut(fan_out) => each = edge(Some(&fan_out.each))?,
             StepKind::Function(function) => code = Some(Arc::from(function.code.as_str())),
-            StepKind::Request(_) | StepKind::Delay(_) | StepKind::Response(_) => {}
+            StepKind::Request(_)
+            | StepKind::Delay(_)
+            | StepKind::Response(_)
+            | StepKind::Action(_)
+            | StepKind::IntegrationRequest(_) => {}
         }
         Ok(Self {
             next: edge(step.next.as_ref())?,

@@ -147,6 +147,7 @@ impl Schedules {
             reply_to: None,
             replay_of: None,
             has_progress: false,
+            grant: None,
             crashes: 0,
             accepted_at: self.clock.now(),
         };

@@ -5,11 +5,13 @@ pub mod conditional;
 pub mod delay;
 pub mod fan_out;
 pub mod function;
+pub mod integration;
 pub mod request;
 pub mod response;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::ports::script::ConsoleLine;
@@ -61,6 +63,12 @@ pub enum FailureClass {
     Permanent,
     /// Our own fault (a runner that died): tried again without using up the step's retries.
     Infrastructure,
+    /// A provider wants no more calls before a moment: the run waits for it, uses up no retry and
+    /// does not fail.
+    Paused {
+        /// When there will be room.
+        until: Timestamp,
+    },
 }
 
 impl Failure {

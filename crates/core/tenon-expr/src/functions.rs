@@ -3,8 +3,11 @@
 //! system's time zones. What they build is bounded.
 
 mod convert;
+mod crypto;
 mod list;
 mod number;
+mod pattern;
+mod shape;
 mod text;
 mod time;
 
@@ -84,9 +87,18 @@ pub enum Kind {
 
 /// All functions, family by family.
 pub fn functions() -> impl Iterator<Item = &'static Function> {
-    [text::FUNCTIONS, list::FUNCTIONS, number::FUNCTIONS, convert::FUNCTIONS, time::FUNCTIONS]
-        .into_iter()
-        .flatten()
+    [
+        text::FUNCTIONS,
+        pattern::FUNCTIONS,
+        list::FUNCTIONS,
+        shape::FUNCTIONS,
+        number::FUNCTIONS,
+        convert::FUNCTIONS,
+        crypto::FUNCTIONS,
+        time::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The function of a name.

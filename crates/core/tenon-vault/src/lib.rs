@@ -1,4 +1,15 @@
-//! The vault.
+#![doc = include_str!("../README.md")]
 
 pub mod audit;
+mod cipher;
+pub mod envelope;
+mod journal;
+pub mod keyring;
+pub mod policy;
 pub mod ports;
+pub mod rotation;
+pub mod service;
+pub mod settings;
+mod tlv;
+
+pub use journal::Background;

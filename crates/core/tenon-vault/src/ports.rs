@@ -99,7 +99,7 @@ pub trait ValueStore: Send + Sync + 'static {
     ) -> Result<Option<SecretHead>, StoreError>;
 
     /// See [`tenon_contract::vault::Vault::claim_refresh`]; one conditional update, by the
-    /// database's clock.
+    /// database's clock. Taking over a claim that lapsed counts a failure: whoever held it died.
     async fn claim(
         &self,
         project: ProjectId,

@@ -1,6 +1,10 @@
 //! What the API asks of configuration, as a port: [`tenon_config::Configuration`] is its one real
 //! implementation, tests have a small one of their own. Nothing is decided here.
 
+mod connect;
+
+pub use connect::{AccountPort, BrowserPort, IntegrationPort, LogPort};
+
 use async_trait::async_trait;
 use tenon_config::ports::UserPage;
 use tenon_config::workflows::Listed;
@@ -23,7 +27,7 @@ pub enum ApplyMode {
 /// Configuration, as the API sees it. Every call names the project; nothing of another project is
 /// ever seen or changed. `Ok` on a write means that it is committed.
 #[async_trait]
-pub trait ConfigPort: Send + Sync + 'static {
+pub trait ConfigPort: IntegrationPort + AccountPort + BrowserPort + LogPort {
     /// Deploys checked documents, all or none, and answers in their order. Applying the same
     /// again changes nothing.
     async fn apply(

@@ -27,7 +27,11 @@ use crate::state::Api;
         (name = "workflows", description = "Apply documents, see what is deployed"),
         (name = "runs", description = "See, follow, replay and cancel runs"),
         (name = "users", description = "Connected users and their choices"),
-        (name = "api-keys", description = "Keys that may speak for the project")
+        (name = "api-keys", description = "Keys that may speak for the project"),
+        (name = "integrations", description = "Connectors, and which of them are switched on"),
+        (name = "credentials", description = "Accounts that users linked, and their settings"),
+        (name = "signing-keys", description = "Keys that sign the tokens of connected users"),
+        (name = "events", description = "What happened to accounts")
     )
 )]
 struct Description;
@@ -81,7 +85,7 @@ pub(crate) fn render(api: &OpenApi) -> String {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete]
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete]
         .into_iter()
         .filter_map(Option::as_mut)
 }

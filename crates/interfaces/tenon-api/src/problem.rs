@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use tenon_config::Error as ConfigError;
+use tenon_config::{ConnectFault, Error as ConfigError};
 use tenon_contract::plan::PlanError;
+use tenon_domain::workflow::Diagnostic;
 use tenon_exec::ports::{blobs, control, history};
-use tenon_http_kit::{Problem, codes};
+use tenon_http_kit::{ErrorItem, Problem, codes};
+
+use crate::codes as own_codes;
 
 /// When to try again after a read failed.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -31,23 +34,85 @@ pub(crate) fn of_blobs(error: &blobs::Error) -> Problem {
 }
 
 pub(crate) fn of_config(error: ConfigError) -> Problem {
+    of_fields(error, "")
+}
+
+/// As [`of_config`], where the values that a person filled in are at a place in the body.
+pub(crate) fn of_fields(error: ConfigError, pointer: &str) -> Problem {
     match error {
         ConfigError::NoSuchProject(_)
         | ConfigError::NoSuchWorkflow(_)
         | ConfigError::NoSuchVersion(_)
         | ConfigError::NoSuchApiKey(_)
         | ConfigError::NoSuchUser(_) => Problem::not_found(),
+        ConfigError::NotFound { .. } => Problem::not_found().detail(error.to_string()),
+        ConfigError::ConnectorUnknown { .. } => {
+            Problem::new(&own_codes::CONNECTOR_UNKNOWN).detail(error.to_string())
+        }
+        ConfigError::ConnectorInvalid(faults) => {
+            Problem::new(&own_codes::CONNECTOR_INVALID).with_all(faults.iter().map(of_diagnostic))
+        }
+        ConfigError::IntegrationInactive { .. } => {
+            Problem::new(&own_codes::INTEGRATION_INACTIVE).detail(error.to_string())
+        }
+        ConfigError::Fields(faults) => {
+            let items = faults.into_iter().map(|fault| ErrorItem {
+                pointer: Some(format!("{pointer}/{}", escaped(&fault.field))),
+                message: fault.message,
+                ..ErrorItem::default()
+            });
+            Problem::new(&codes::INVALID_FIELD).with_all(items)
+        }
+        ConfigError::Connect(fault) => of_connect(&fault),
         ConfigError::NameTwice { .. } | ConfigError::Invalid { .. } => {
             Problem::new(&codes::INVALID_FIELD).detail(error.to_string())
         }
-        ConfigError::LimitReached { .. } => {
+        ConfigError::LimitReached { .. } | ConfigError::Conflict { .. } => {
             Problem::new(&codes::CONFLICT).detail(error.to_string())
         }
+        ConfigError::NoVault => Problem::unavailable("use the vault", RETRY_AFTER, &error)
+            .detail("this installation has no vault; its operator has to set one up"),
         ConfigError::Unavailable(_) => {
             Problem::unavailable("use the configuration", RETRY_AFTER, &error)
         }
         ConfigError::Store(_) => Problem::internal("use the configuration", &error),
     }
+}
+
+fn of_connect(fault: &ConnectFault) -> Problem {
+    let code = match fault {
+        ConnectFault::Unknown
+        | ConnectFault::OtherBrowser
+        | ConnectFault::Used
+        | ConnectFault::Ended => &own_codes::CONNECT_STATE,
+        ConnectFault::Denied { .. } => &own_codes::CONNECT_DENIED,
+        ConnectFault::Rejected { .. } => &own_codes::CREDENTIAL_INVALID,
+        ConnectFault::OneAccount | ConnectFault::NameTaken => &codes::CONFLICT,
+        ConnectFault::Misconfigured { .. }
+        | ConnectFault::Failed { .. }
+        | ConnectFault::Away { .. }
+        | ConnectFault::OtherAccount { .. } => &own_codes::CONNECT_FAILED,
+    };
+    let problem = Problem::new(code).detail(fault.to_string());
+    match fault {
+        ConnectFault::Away { retry_after: Some(after), .. } => problem.retry_after(*after),
+        _ => problem,
+    }
+}
+
+fn of_diagnostic(fault: &Diagnostic) -> ErrorItem {
+    ErrorItem {
+        message: fault.message.clone(),
+        code: Some(fault.code.to_owned()),
+        help: fault.help.clone(),
+        pointer: Some(fault.pointer.clone()),
+        ..ErrorItem::default()
+    }
+}
+
+/// A member's name inside a JSON pointer (RFC 6901).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 pub(crate) fn of_control(error: &control::Error) -> Problem {

@@ -1,8 +1,16 @@
 //! The routes, one file a noun. A handler reads the request, calls one port and shows the answer;
 //! it decides nothing.
 
+mod account_settings;
 mod api_keys;
+mod connect_sessions;
+mod connectors;
+mod credentials;
+mod events;
+mod integrations;
+mod oauth;
 mod runs;
+mod signing_keys;
 mod test_runs;
 mod users;
 mod workflows;
@@ -18,11 +26,13 @@ use crate::openapi;
 use crate::settings::ApiSettings;
 use crate::state::{Api, ApiState};
 
-/// The management API: every route under `/api/v1`, without the layers of `tenon-http-kit`.
+/// The management API: every route under `/api/v1`, and the routes of users' browsers under
+/// `/oauth`, without the layers of `tenon-http-kit`.
 pub fn router(state: ApiState) -> Router {
     let (router, api) = documented(&state.settings).split_for_parts();
     let text = Bytes::from(openapi::render(&openapi::finish(api)));
     router
+        .merge(oauth::routes())
         .with_state(Api::new(state))
         .route("/api/v1/openapi.json", get(async move || document(text)))
 }
@@ -34,7 +44,14 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(test_runs::routes(settings))
         .merge(runs::routes())
         .merge(users::routes())
-        .merge(api_keys::routes());
+        .merge(api_keys::routes())
+        .merge(connectors::routes(settings))
+        .merge(integrations::routes())
+        .merge(credentials::routes())
+        .merge(connect_sessions::routes())
+        .merge(account_settings::routes())
+        .merge(signing_keys::routes())
+        .merge(events::routes());
     openapi::start().nest("/api/v1/projects/{project}", project)
 }
 

@@ -13,6 +13,8 @@ pub struct ApiSettings {
     pub apply_documents_max: usize,
     /// The body of an apply or a test run, in bytes.
     pub apply_body_bytes_max: usize,
+    /// The manifest of a connector of a project's own, in bytes.
+    pub connector_bytes_max: usize,
     /// The largest recorded value that a page of steps shows, in bytes.
     pub inline_bytes_max: usize,
     /// Recorded values in one page of steps, in bytes together; the rest is left out.
@@ -35,6 +37,7 @@ impl Default for ApiSettings {
             documents: DocumentLimits::default(),
             apply_documents_max: 200,
             apply_body_bytes_max: 16 << 20,
+            connector_bytes_max: 2 << 20,
             inline_bytes_max: 64 << 10,
             page_bytes_max: 8 << 20,
             followers_max: 200,

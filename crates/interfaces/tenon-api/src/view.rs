@@ -1,6 +1,8 @@
 //! What the API shows: ids as text, times as RFC 3339, durations in milliseconds. Plain data; the
 //! routes fill it.
 
+pub(crate) mod accounts;
 pub(crate) mod configuration;
+pub(crate) mod integrations;
 pub(crate) mod run;
 pub(crate) mod step;

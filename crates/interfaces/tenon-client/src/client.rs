@@ -1,5 +1,7 @@
 //! The client: one method a route.
 
+mod accounts;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -176,7 +178,7 @@ impl Client {
     }
 
     /// Opens the events of a run.
-    pub(crate) async fn events(
+    pub(crate) async fn run_events(
         &self,
         run: RunId,
         last_event_id: Option<&str>,
@@ -204,6 +206,10 @@ impl Client {
 
     fn put(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
         self.call(Method::PUT, path).timeout(CALL_TIMEOUT).json(body)
+    }
+
+    fn patch(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
+        self.call(Method::PATCH, path).timeout(CALL_TIMEOUT).json(body)
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {

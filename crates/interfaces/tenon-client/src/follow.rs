@@ -102,7 +102,7 @@ impl Follow {
         }
         tokio::time::sleep(REOPEN_PAUSE * self.opens).await;
         self.opens += 1;
-        match self.client.events(self.run, self.last_event_id.as_deref()).await {
+        match self.client.run_events(self.run, self.last_event_id.as_deref()).await {
             Ok(response) => self.stream = Some(response.bytes_stream().boxed()),
             Err(Error::Unreachable { .. }) if (2..OPENS_MAX).contains(&self.opens) => {}
             Err(error) => {

@@ -8,6 +8,11 @@ mod model;
 pub use client::{Client, DryRun};
 pub use error::{Error, Fault, Refusal};
 pub use follow::{Follow, FollowEvent};
+pub use model::accounts::{
+    AccountConfiguration, App, AppChange, AuthMethod, ConnectField, ConnectRequest, ConnectSession,
+    ConnectStatus, ConnectorSummary, Credential, CredentialStatus, Event, EventList, Integration,
+    Probe, SigningKey,
+};
 pub use model::configuration::{
     AppliedWorkflow, ApplyResult, Document, User, UserList, Workflow, WorkflowDetail,
     WorkflowVersion,

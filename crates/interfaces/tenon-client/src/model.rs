@@ -1,5 +1,6 @@
 //! What the API sends and takes, as this client sees it.
 
+pub mod accounts;
 pub mod configuration;
 pub mod run;
 pub mod step;

@@ -104,6 +104,7 @@ async fn accept_one(
         reply_to: None,
         replay_of: None,
         has_progress: false,
+        grant: None,
         crashes: 0,
         accepted_at: state.clock.now(),
     };

@@ -80,6 +80,7 @@ pub async fn accept(
         reply_to: waits.then(|| state.coordination.address()),
         replay_of: None,
         has_progress: false,
+        grant: None,
         crashes: 0,
         accepted_at: state.clock.now(),
     };

@@ -1,4 +1,4 @@
-//! Stand-ins for the ports of execution, kept in memory, that a test can make fail.
+//! Stand-ins for the ports of execution and of the vault, kept in memory, that a test can make fail.
 //!
 //! They are honest: what a port promises, they do. Each can be told to go away, to refuse, or to
 //! lose an answer, and notes what it was asked in a [`Journal`] that several of them share, so
@@ -9,17 +9,21 @@ mod blobs;
 mod clock;
 mod egress;
 mod journal;
+pub mod oauth_provider;
 mod queue;
 mod runner;
 mod store;
+mod vault;
 
 pub use blobs::MemoryBlobs;
 pub use clock::{FakeClock, RuntimeClock};
 pub use egress::ScriptedEgress;
 pub use journal::{Entry, Journal};
+pub use oauth_provider::OauthProvider;
 pub use queue::WatchedQueue;
 pub use runner::ScriptedRunner;
 pub use store::MemoryStore;
+pub use vault::{Fault, MemoryKeys, MemoryRoot, MemoryValues, VaultFaults};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -6,116 +6,83 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
-use parking_lot::Mutex;
+use http::HeaderValue;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use hyper::client::conn::http2;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::outgoing::OutgoingBody;
 use crate::settings::EgressSettings;
 
-type One = http1::SendRequest<Full<Bytes>>;
-type Shared = http2::SendRequest<Full<Bytes>>;
+use super::line::Line;
+
+type Shared = http2::SendRequest<OutgoingBody>;
 type Waiting = Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>;
 
 /// A connection that was kept.
 pub(super) enum Kept {
     /// HTTP/1: for one call at a time.
-    One(One),
+    One(Line),
     /// HTTP/2: for many.
     Shared(Shared),
 }
 
 /// The connections of one process.
 pub(super) struct Pool {
-    origins: Mutex<HashMap<String, Origin>>,
-    idle_per_host_max: usize,
-    connects_per_host_max: usize,
-    idle_timeout: Duration,
+    origins: RwLock<HashMap<String, Arc<Origin>>>,
+    limits: Limits,
     is_swept: AtomicBool,
 }
 
-struct Origin {
-    /// The last one in is the first one out, so that those that are not needed grow old.
-    idle: Vec<(One, Instant)>,
-    shared: Option<(Shared, Instant)>,
+#[derive(Clone, Copy)]
+struct Limits {
+    idle_per_host_max: usize,
+    connects_per_host_max: usize,
+    idle_timeout: Duration,
+}
+
+/// The connections to one scheme, host and port.
+pub(crate) struct Origin {
+    scheme: Scheme,
+    authority: Authority,
+    /// The `Host` header of its requests.
+    pub(super) host: HeaderValue,
+    kept: Mutex<Connections>,
     connects: Arc<Semaphore>,
+    limits: Limits,
+}
+
+#[derive(Default)]
+struct Connections {
+    /// The last one in is the first one out, so that those that are not needed grow old.
+    idle: Vec<(Line, Instant)>,
+    shared: Option<(Shared, Instant)>,
 }
 
 impl Pool {
     pub(super) fn new(settings: &EgressSettings) -> Self {
         Self {
-            origins: Mutex::default(),
-            idle_per_host_max: settings.idle_per_host_max,
-            connects_per_host_max: settings.connects_per_host_max.max(1),
-            idle_timeout: settings.idle_timeout,
+            origins: RwLock::default(),
+            limits: Limits {
+                idle_per_host_max: settings.idle_per_host_max,
+                connects_per_host_max: settings.connects_per_host_max.max(1),
+                idle_timeout: settings.idle_timeout,
+            },
             is_swept: AtomicBool::new(false),
         }
     }
 
-    /// Takes a connection that is open as far as is known.
-    pub(super) fn take(&self, origin: &str) -> Option<Kept> {
-        let now = Instant::now();
-        let mut origins = self.origins.lock();
-        let origin = origins.get_mut(origin)?;
-        if let Some((shared, last_used)) = &mut origin.shared {
-            if !shared.is_closed() {
-                *last_used = now;
-                return Some(Kept::Shared(shared.clone()));
-            }
-            origin.shared = None;
+    /// The origin of that name, such as `https://api.example.com`; `None` when it is no origin.
+    pub(super) fn origin(self: &Arc<Self>, name: &str) -> Option<Arc<Origin>> {
+        if let Some(origin) = self.origins.read().get(name) {
+            return Some(origin.clone());
         }
-        while let Some((one, since)) = origin.idle.pop() {
-            if !one.is_closed() && now.duration_since(since) < self.idle_timeout {
-                return Some(Kept::One(one));
-            }
-        }
-        None
-    }
-
-    /// Gives a connection back whose answer was read whole.
-    pub(super) fn put(self: &Arc<Self>, origin: &str, one: One) {
-        if one.is_closed() || self.idle_timeout.is_zero() {
-            return;
-        }
-        let mut origins = self.origins.lock();
-        let idle = &mut self.entry(&mut origins, origin).idle;
-        if idle.len() < self.idle_per_host_max {
-            idle.push((one, Instant::now()));
-        }
-        drop(origins);
+        let origin = Arc::new(Origin::new(name, self.limits)?);
+        let origin = self.origins.write().entry(name.to_owned()).or_insert(origin).clone();
         self.sweep_from_now_on();
-    }
-
-    /// Lets others use an HTTP/2 connection too.
-    pub(super) fn share(self: &Arc<Self>, origin: &str, shared: &Shared) {
-        let mut origins = self.origins.lock();
-        self.entry(&mut origins, origin).shared = Some((shared.clone(), Instant::now()));
-        drop(origins);
-        self.sweep_from_now_on();
-    }
-
-    /// The right to open a connection to an origin: at once, or after waiting.
-    pub(super) fn permit(&self, origin: &str) -> Result<OwnedSemaphorePermit, Waiting> {
-        let connects = self.entry(&mut self.origins.lock(), origin).connects.clone();
-        connects.clone().try_acquire_owned().map_err(|_| -> Waiting {
-            Box::pin(async move {
-                connects.acquire_owned().await.expect("the semaphore is never closed")
-            })
-        })
-    }
-
-    fn entry<'a>(&self, origins: &'a mut HashMap<String, Origin>, origin: &str) -> &'a mut Origin {
-        if !origins.contains_key(origin) {
-            let entry = Origin {
-                idle: Vec::new(),
-                shared: None,
-                connects: Arc::new(Semaphore::new(self.connects_per_host_max)),
-            };
-            origins.insert(origin.to_owned(), entry);
-        }
-        origins.get_mut(origin).expect("it was inserted above")
+        Some(origin)
     }
 
     /// Starts the task that closes what was idle too long. It ends with the pool.
@@ -123,21 +90,96 @@ impl Pool {
         if self.is_swept.load(Ordering::Relaxed) || self.is_swept.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (pool, pause) = (Arc::downgrade(self), self.idle_timeout / 2);
+        let (pool, pause) = (Arc::downgrade(self), self.limits.idle_timeout / 2);
         tokio::spawn(sweep_until_dropped(pool, pause.max(Duration::from_millis(100))));
     }
 
     fn sweep(&self) {
         let now = Instant::now();
-        let is_old = |since: Instant| now.duration_since(since) >= self.idle_timeout;
-        self.origins.lock().retain(|_, origin| {
-            origin.idle.retain(|(one, since)| !one.is_closed() && !is_old(*since));
-            // Calls that are under way hold their own handle.
-            origin.shared.take_if(|(shared, last_used)| shared.is_closed() || is_old(*last_used));
-            let is_opening = Arc::strong_count(&origin.connects) > 1
-                || origin.connects.available_permits() < self.connects_per_host_max;
-            !origin.idle.is_empty() || origin.shared.is_some() || is_opening
+        self.origins.write().retain(|_, origin| {
+            let is_empty = origin.sweep(now);
+            // Calls that are under way hold the origin too.
+            !is_empty || Arc::strong_count(origin) > 1
         });
+    }
+}
+
+impl Origin {
+    fn new(name: &str, limits: Limits) -> Option<Self> {
+        let parts = name.parse::<Uri>().ok()?.into_parts();
+        let authority = parts.authority?;
+        Some(Self {
+            scheme: parts.scheme?,
+            host: HeaderValue::from_str(authority.as_str()).ok()?,
+            authority,
+            kept: Mutex::default(),
+            connects: Arc::new(Semaphore::new(limits.connects_per_host_max)),
+            limits,
+        })
+    }
+
+    /// A target of this origin as a whole URI.
+    pub(super) fn uri(&self, target: PathAndQuery) -> Uri {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(target);
+        Uri::from_parts(parts).expect("scheme, authority and path make a URI")
+    }
+
+    /// Takes a connection that is young enough; whether it is open is for the caller to find out.
+    pub(super) fn take(&self) -> Option<Kept> {
+        let now = Instant::now();
+        let mut kept = self.kept.lock();
+        if let Some((shared, last_used)) = &mut kept.shared {
+            if !shared.is_closed() {
+                *last_used = now;
+                return Some(Kept::Shared(shared.clone()));
+            }
+            kept.shared = None;
+        }
+        while let Some((line, since)) = kept.idle.pop() {
+            if now.duration_since(since) < self.limits.idle_timeout {
+                return Some(Kept::One(line));
+            }
+        }
+        None
+    }
+
+    /// Gives a connection back whose exchange is over; one that is not free is closed.
+    pub(super) fn put(&self, mut line: Line) {
+        if self.limits.idle_timeout.is_zero() || !line.is_free() {
+            return;
+        }
+        let mut kept = self.kept.lock();
+        if kept.idle.len() < self.limits.idle_per_host_max {
+            kept.idle.push((line, Instant::now()));
+        }
+    }
+
+    /// Lets others use an HTTP/2 connection too.
+    pub(super) fn share(&self, shared: &Shared) {
+        self.kept.lock().shared = Some((shared.clone(), Instant::now()));
+    }
+
+    /// The right to open a connection: at once, or after waiting.
+    pub(super) fn permit(&self) -> Result<OwnedSemaphorePermit, Waiting> {
+        let connects = self.connects.clone();
+        connects.clone().try_acquire_owned().map_err(|_| -> Waiting {
+            Box::pin(async move {
+                connects.acquire_owned().await.expect("the semaphore is never closed")
+            })
+        })
+    }
+
+    /// Closes what is too old or was closed by the other side; whether nothing is left.
+    fn sweep(&self, now: Instant) -> bool {
+        let is_old = |since: Instant| now.duration_since(since) >= self.limits.idle_timeout;
+        let mut kept = self.kept.lock();
+        kept.idle.retain_mut(|(line, since)| !is_old(*since) && line.is_open());
+        // Calls that are under way hold their own handle.
+        kept.shared.take_if(|(shared, last_used)| shared.is_closed() || is_old(*last_used));
+        kept.idle.is_empty() && kept.shared.is_none()
     }
 }
 

@@ -3,7 +3,9 @@
 mod addresses;
 mod answers;
 mod connections;
+mod forward;
 mod requests;
 mod server;
+mod spellings;
 mod steps;
 mod tls;

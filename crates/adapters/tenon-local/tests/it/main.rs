@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tenon_contract::plan::PlanCache;
+use tenon_contract::quota::Quotas;
 use tenon_domain::SystemClock;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::queue::JobQueue;
-use tenon_local::{LocalCoordination, LocalPlanCache, LocalQueue};
+use tenon_local::{LocalCoordination, LocalPlanCache, LocalQueue, LocalQuotas};
 
 mod queue {
     use super::*;
@@ -68,4 +69,26 @@ mod plan_cache {
     }
 
     tenon_testkit::plan_cache_suite!(harness);
+}
+
+mod quotas {
+    use super::*;
+
+    struct Harness(Arc<LocalQuotas>);
+
+    impl tenon_testkit::quota_suite::Harness for Harness {
+        async fn handle(&self) -> Arc<dyn Quotas> {
+            Arc::clone(&self.0) as Arc<dyn Quotas>
+        }
+
+        async fn forget(&self) {
+            self.0.forget();
+        }
+    }
+
+    async fn harness() -> Harness {
+        Harness(Arc::new(LocalQuotas::new(Arc::new(SystemClock))))
+    }
+
+    tenon_testkit::quota_suite!(harness);
 }

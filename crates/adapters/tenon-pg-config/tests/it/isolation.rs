@@ -5,14 +5,33 @@ use tenon_config::ports::Scope;
 use tenon_config::{Choice, DisplayName};
 use tenon_domain::EndUserId;
 
+use crate::accounts::Accounts;
 use crate::fixture::{Fixture, Outcome, document};
 
 /// The tables that belong to a project.
-const TENANT_TABLES: [&str; 6] =
-    ["project", "api_key", "workflow", "workflow_version", "connected_user", "workflow_choice"];
+const TENANT_TABLES: [&str; 14] = [
+    "project",
+    "api_key",
+    "workflow",
+    "workflow_version",
+    "connected_user",
+    "workflow_choice",
+    "connector",
+    "integration",
+    "credential",
+    "configuration",
+    "user_revision",
+    "connect_session",
+    "signing_key",
+    "event",
+];
 
 /// Gives a project one row in every tenant table.
-async fn fill(f: &Fixture) -> Outcome {
+async fn fill(a: &Accounts) -> Outcome {
+    let f = &a.f;
+    a.configuration.link(f.project, a.fields("u1", "key")).await?;
+    a.configuration.open_connect(f.project, a.connect("u1")).await?;
+    a.configuration.create_signing_key(f.project).await?;
     let applied = f.configuration.apply(f.project, &[document("sync", 1)]).await?;
     let user = EndUserId::new("u1");
     let choice = Choice { user, workflow: applied[0].workflow, is_enabled: false };
@@ -39,16 +58,17 @@ fn as_project(project: impl std::fmt::Display) -> String {
 
 #[tokio::test]
 async fn another_project_sees_no_row_of_any_table() -> Outcome {
-    let f = Fixture::new().await?;
-    fill(&f).await?;
+    let a = Accounts::new().await?;
+    fill(&a).await?;
+    let f = &a.f;
     let other = uuid::Uuid::new_v4();
     for table in TENANT_TABLES {
-        assert_eq!(visible_rows(&f, table, &as_project(other)).await?, 0, "{table}");
-        assert_eq!(visible_rows(&f, table, "SELECT 1").await?, 0, "{table} without a scope");
-        assert!(visible_rows(&f, table, &as_project(f.project)).await? > 0, "{table}: own rows");
+        assert_eq!(visible_rows(f, table, &as_project(other)).await?, 0, "{table}");
+        assert_eq!(visible_rows(f, table, "SELECT 1").await?, 0, "{table} without a scope");
+        assert!(visible_rows(f, table, &as_project(f.project)).await? > 0, "{table}: own rows");
     }
     for table in ["organisation", "team"] {
-        assert_eq!(visible_rows(&f, table, &as_project(f.project)).await?, 0, "{table}");
+        assert_eq!(visible_rows(f, table, &as_project(f.project)).await?, 0, "{table}");
     }
     Ok(())
 }
@@ -56,14 +76,15 @@ async fn another_project_sees_no_row_of_any_table() -> Outcome {
 /// The test above proves something only if it fails without the policies.
 #[tokio::test]
 async fn without_the_policies_another_project_would_see_them() -> Outcome {
-    let f = Fixture::new().await?;
-    fill(&f).await?;
+    let a = Accounts::new().await?;
+    fill(&a).await?;
+    let f = &a.f;
     let mut superuser = PgConnection::connect(&f.database.superuser_url).await?;
     for table in TENANT_TABLES {
         let off =
             format!("DROP POLICY scope ON {table}; ALTER TABLE {table} DISABLE ROW LEVEL SECURITY");
         sqlx::raw_sql(AssertSqlSafe(off)).execute(&mut superuser).await?;
-        let seen = visible_rows(&f, table, &as_project(uuid::Uuid::new_v4())).await?;
+        let seen = visible_rows(f, table, &as_project(uuid::Uuid::new_v4())).await?;
         assert!(seen > 0, "{table} is kept apart by something else than its policy");
     }
     Ok(())

@@ -1,9 +1,15 @@
 //! The store and the use cases together, on a real PostgreSQL.
 
+mod accounts;
 mod api_keys;
+mod connect;
+mod connect_through;
+mod credentials;
 mod fixture;
+mod integrations;
 mod isolation;
 mod plans;
 mod projects;
+mod signing_keys;
 mod users;
 mod workflows;

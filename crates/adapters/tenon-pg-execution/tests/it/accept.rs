@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use tenon_contract::grant::Grant;
 use tenon_domain::{EndUserId, ProjectId};
 use tenon_exec::ports::coordination::ReplyAddress;
 use tenon_exec::ports::history::{HistoryReader, Payload, RunStatus};
@@ -15,6 +16,7 @@ async fn a_job_is_read_back_as_it_was_accepted() -> Outcome {
     let f = Fixture::new().await?;
     let mut job = f.job();
     job.user = Some(EndUserId::new("ada"));
+    job.grant = Some(Grant::from_text("r1.signed"));
     job.reply_to = Some(ReplyAddress("here".to_owned()));
     job.input = Payload::Inline(Bytes::from_static(b"{\"a\":\"\\u0000\"}"));
     f.accept(&[&job]).await?;

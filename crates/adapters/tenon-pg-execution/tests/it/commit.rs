@@ -170,3 +170,37 @@ async fn a_run_is_listed_once_whether_it_is_open_or_has_ended() -> Outcome {
     assert_eq!(seen, expected);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_pause_is_a_record_of_its_own_and_no_attempt() -> Outcome {
+    let f = Fixture::new().await?;
+    let job = f.open_job().await?;
+    let record = |attempt, pauses, status| {
+        let mut row = result(&job, "a", "1");
+        (row.attempt, row.pauses, row.status) = (attempt, pauses, status);
+        row
+    };
+    let rows = [
+        record(1, 0, StepStatus::Waiting),
+        record(2, 1, StepStatus::Waiting),
+        record(3, 2, StepStatus::Retrying),
+        record(4, 2, StepStatus::Succeeded),
+    ];
+    f.commit(steps(&rows)).await?;
+    let read: Vec<_> = f.results(job.run).await?.iter().map(|it| (it.attempt, it.pauses)).collect();
+    assert_eq!(read, [(1, 0), (2, 1), (3, 2), (4, 2)], "the engine counts on from there");
+    let shown = f.reader.steps(f.project, job.run, None, 10).await?.steps;
+    let shown: Vec<_> = shown.iter().map(|it| (it.attempt, it.status)).collect();
+    let expected = [
+        (1, StepStatus::Waiting),
+        (1, StepStatus::Waiting),
+        (1, StepStatus::Retrying),
+        (2, StepStatus::Succeeded),
+    ];
+    assert_eq!(shown, expected, "people see attempts");
+    let run = f.reader.run(f.project, job.run).await?.expect("an open run");
+    assert_eq!(run.attempts, 2);
+    let listed = f.reader.list(f.project, &RunFilter::default(), None, 5).await?.runs;
+    assert_eq!(listed[0].attempts, 2);
+    Ok(())
+}

@@ -60,6 +60,7 @@ impl Fixture {
             reply_to: None,
             replay_of: None,
             has_progress: false,
+            grant: None,
             crashes: 0,
             accepted_at,
         }
@@ -123,6 +124,7 @@ pub fn result(job: &Job, step: &str, output: &str) -> StepRow {
         kind: "function",
         iteration: Iteration::new(),
         attempt: 1,
+        pauses: 0,
         status: StepStatus::Succeeded,
         started_at: Timestamp::now(),
         duration_us: 5,

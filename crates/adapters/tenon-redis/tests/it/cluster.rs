@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use tenon_contract::plan::PlanCache;
+use tenon_contract::quota::Quotas;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::queue::JobQueue;
-use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue};
+use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas};
 use tenon_testkit::redis_server::RedisCluster;
-use tenon_testkit::{coordination_suite, plan_cache_suite, queue_suite};
+use tenon_testkit::{coordination_suite, plan_cache_suite, queue_suite, quota_suite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -66,6 +67,16 @@ impl plan_cache_suite::Harness for Bench {
     }
 }
 
+impl quota_suite::Harness for Bench {
+    async fn handle(&self) -> Arc<dyn Quotas> {
+        Arc::new(RedisQuotas::new(self.connect()))
+    }
+
+    async fn forget(&self) {
+        self.cluster.forget().expect("the nodes answer");
+    }
+}
+
 /// One cluster for all of them, as it takes seconds to form; it forgets between two rules.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rules_hold_on_a_cluster() {
@@ -101,5 +112,11 @@ async fn the_rules_hold_on_a_cluster() {
         a_workflow_version_is_read_as_it_was_put,
         projects_are_listed,
         a_cache_that_forgot_is_not_filled,
+    );
+    hold!(quota_suite:
+        all_buckets_are_taken_or_none,
+        a_block_holds_and_the_later_one_wins,
+        buckets_do_not_mix,
+        forgetting_allows_one_more_window,
     );
 }

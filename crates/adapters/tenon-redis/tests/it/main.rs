@@ -7,9 +7,10 @@ mod lost_keys;
 use std::sync::Arc;
 
 use tenon_contract::plan::PlanCache;
+use tenon_contract::quota::Quotas;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::queue::JobQueue;
-use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue};
+use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas};
 use tenon_testkit::redis_server::RedisServer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -79,6 +80,16 @@ impl tenon_testkit::plan_cache_suite::Harness for Bench {
     }
 }
 
+impl tenon_testkit::quota_suite::Harness for Bench {
+    async fn handle(&self) -> Arc<dyn Quotas> {
+        Arc::new(RedisQuotas::new(self.connect()))
+    }
+
+    async fn forget(&self) {
+        self.server.forget().expect("redis answers");
+    }
+}
+
 mod queue {
     tenon_testkit::queue_suite!(super::Bench::start);
 }
@@ -89,4 +100,32 @@ mod coordination {
 
 mod plan_cache {
     tenon_testkit::plan_cache_suite!(super::Bench::start);
+}
+
+mod quotas {
+    tenon_testkit::quota_suite!(super::Bench::start);
+
+    /// What is left in Redis ends by itself.
+    #[tokio::test]
+    async fn every_key_has_a_ttl() {
+        use jiff::{SignedDuration, Timestamp};
+        use tenon_contract::quota::{Bucket, Quotas, bucket_key};
+
+        let bench = super::Bench::start().await;
+        let quotas = super::RedisQuotas::new(bench.connect());
+        let key = bucket_key(tenon_domain::ProjectId::new(), "slack", "app", "a");
+        let window = std::time::Duration::from_secs(60);
+        let bucket = Bucket { key: key.clone(), limit: Some(5), window, cost: 1 };
+        quotas.take(&[bucket]).await.expect("redis answers");
+        let until = Timestamp::now() + SignedDuration::from_hours(48);
+        quotas.block(&key, until).await.expect("redis answers");
+        let script = "local found = {} for _, key in ipairs(redis.call('KEYS', '*')) do \
+                      found[#found + 1] = redis.call('PTTL', key) end table.sort(found) \
+                      return table.concat(found, ' ')";
+        let ttls = bench.server.command(&["EVAL", script, "0"]).expect("redis answers");
+        let ttls: Vec<i64> = ttls.split(' ').map(|ttl| ttl.parse().expect("a number")).collect();
+        assert_eq!(ttls.len(), 2);
+        assert!((1..=72_000).contains(&ttls[0]), "{ttls:?}");
+        assert!((80_000_000..=86_400_000).contains(&ttls[1]), "a day at most: {ttls:?}");
+    }
 }

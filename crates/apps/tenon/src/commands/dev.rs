@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Settings, Sources, load};
 use crate::lifecycle::Shutdown;
 use crate::postgres::{Database, EmbeddedPostgres};
-use crate::roles::{Parts, Roles, Running};
+use crate::roles::{Parts, Roles, Running, VaultDatabases, ensure_development_keys};
 
 /// The name of the development project.
 const PROJECT_NAME: &str = "dev";
@@ -61,6 +61,9 @@ pub struct Access {
     pub api_key: String,
     /// The execution database, for the benchmark and for `psql`.
     pub execution_url: String,
+    /// The databases of the vault, for `tenon vault` and the benchmark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<VaultDatabases>,
     /// The demo service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demo: Option<String>,
@@ -136,14 +139,20 @@ impl Product {
             let network: IpNet = loopback.parse().context("a loopback network")?;
             settings.egress.allowed_networks.push(network);
         }
+        ensure_development_keys(&mut settings, &dir)?;
         let postgres =
             EmbeddedPostgres::start(&settings.postgres_dir(), &settings.embedded_postgres())
                 .await?;
         let execution_url = postgres.url(Database::Execution);
+        let vault = VaultDatabases {
+            values_url: postgres.url(Database::VaultValues),
+            keys_url: postgres.url(Database::VaultKeys),
+        };
         let parts = Parts {
             roles,
             config_url: Some(postgres.url(Database::Config)),
-            execution_url: execution_url.clone(),
+            execution_url: Some(execution_url.clone()),
+            vault: Some(vault.clone()),
             runner: super::function_runner()?,
             settings,
         };
@@ -165,6 +174,7 @@ impl Product {
         };
         let mut access = ensure_project(&running, &dir).await?;
         access.execution_url = execution_url;
+        access.vault = Some(vault);
         access.demo = demo_url;
         write_access(&dir, &access)?;
         Ok(Self { access, running, postgres, demo_stop, demo })
@@ -232,11 +242,13 @@ async fn ensure_project(running: &Running, dir: &Path) -> anyhow::Result<Access>
         project: dev.project,
         api_key: dev.key.expose().to_owned(),
         execution_url: String::new(),
+        vault: None,
         demo: None,
     })
 }
 
-fn read_access(dir: &Path) -> Option<Access> {
+/// What a `tenon dev` in this folder has written.
+pub(super) fn read_access(dir: &Path) -> Option<Access> {
     serde_json::from_str(&std::fs::read_to_string(dir.join(ACCESS_FILE)).ok()?).ok()
 }
 

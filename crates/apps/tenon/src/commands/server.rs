@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
 
 use crate::config::{Settings, Sources, load};
 use crate::lifecycle::Shutdown;
-use crate::roles::{self, Parts, Roles};
+use crate::roles::{self, Parts, Roles, VaultDatabases};
 
 /// Run the chosen roles of an installation.
 #[derive(Debug, Args)]
@@ -17,7 +16,8 @@ use crate::roles::{self, Parts, Roles};
     after_help = "Examples:\n  tenon server --roles all --config tenon.toml\n  TENON_REDIS__URL=redis://127.0.0.1:6379 tenon server --roles worker"
 )]
 pub struct ServerArgs {
-    /// Roles of this process: all, or some of api, gateway, worker, controller with commas.
+    /// Roles of this process: all, or some of api, gateway, worker, controller, proxy, vault with
+    /// commas.
     #[arg(long, default_value = "all", env = "TENON_ROLES")]
     roles: Roles,
     /// Configuration file; `tenon.toml` in the working directory when left out.
@@ -59,14 +59,15 @@ fn parts(roles: Roles, settings: Settings) -> anyhow::Result<Parts> {
     let url = |url: &Option<crate::config::ConnectionUrl>| {
         url.as_ref().map(|url| url.expose().to_owned())
     };
-    let execution_url = url(&settings.postgres.execution_url).context(
-        "there is no execution database: set postgres.execution_url \
-         (TENON_POSTGRES__EXECUTION_URL), or use `tenon dev`, which brings its own",
-    )?;
+    let vault = match (url(&settings.vault.values_url), url(&settings.vault.keys_url)) {
+        (Some(values_url), Some(keys_url)) => Some(VaultDatabases { values_url, keys_url }),
+        _ => None,
+    };
     Ok(Parts {
         roles,
         config_url: url(&settings.postgres.config_url),
-        execution_url,
+        execution_url: url(&settings.postgres.execution_url),
+        vault,
         runner: super::function_runner()?,
         settings,
     })

@@ -24,6 +24,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     let mut found = Vec::new();
     of_databases(settings, &mut found);
     of_execution(settings, &mut found);
+    of_vault(settings, &mut found);
     if let Some(url) = &settings.redis.url
         && !matches!(url.scheme(), "redis" | "rediss" | "redis+unix")
     {
@@ -52,6 +53,8 @@ fn of_databases(settings: &Settings, found: &mut Vec<Broken>) {
     let urls = [
         ("postgres.config_url", &postgres.config_url),
         ("postgres.execution_url", &postgres.execution_url),
+        ("vault.values_url", &settings.vault.values_url),
+        ("vault.keys_url", &settings.vault.keys_url),
     ];
     for (name, url) in urls {
         let is_other =
@@ -66,7 +69,9 @@ fn of_databases(settings: &Settings, found: &mut Vec<Broken>) {
             found.push(("postgres.execution_url", message.to_owned()));
         }
         (None, None) => {
-            let pools = postgres.config_connections_max + postgres.execution_connections_max;
+            let vault = settings.vault.connections_max.saturating_mul(2);
+            let pools =
+                postgres.config_connections_max + postgres.execution_connections_max + vault;
             let needed = pools.saturating_add(SPARE_CONNECTIONS);
             if postgres.embedded.connections_max < needed {
                 let message = format!("must be at least {needed}, for the pools of this process");
@@ -92,6 +97,38 @@ fn of_execution(settings: &Settings, found: &mut Vec<Broken>) {
     if execution.inline_bytes_max > settings.http.body_bytes_max {
         let message = "must not be more than `http.body_bytes_max`";
         found.push(("execution.inline_bytes_max", message.to_owned()));
+    }
+}
+
+fn of_vault(settings: &Settings, found: &mut Vec<Broken>) {
+    let vault = &settings.vault;
+    if vault.values_url.is_some() != vault.keys_url.is_some() {
+        let message = "must be set together with `vault.values_url`, or both left out";
+        found.push(("vault.keys_url", message.to_owned()));
+    }
+    if vault.values_url.is_some() && vault.values_url == vault.keys_url {
+        let message = "must not be the database of the values: whoever reads both reads everything";
+        found.push(("vault.keys_url", message.to_owned()));
+    }
+    if vault.cache_ttl_ms > 60_000 {
+        let message = "must be at most 60000: a deleted secret must be unreadable after a minute";
+        found.push(("vault.cache_ttl_ms", message.to_owned()));
+    }
+    if vault.url.as_ref().is_some_and(|url| url.scheme() != "https") {
+        found.push(("vault.url", "must begin with https://".to_owned()));
+    }
+    let files = [&vault.authority_file, &vault.certificate_file, &vault.key_file];
+    let has_files = files.iter().all(|file| file.is_some());
+    if (vault.url.is_some() || vault.listen.is_some()) && !has_files {
+        let message = "must be set with `vault.authority_file` and `vault.key_file` where \
+                       `vault.url` or `vault.listen` is";
+        found.push(("vault.certificate_file", message.to_owned()));
+    }
+    if let Some(url) = &settings.connect.public_url
+        && (!matches!(url.scheme(), "http" | "https") || url.query().is_some())
+    {
+        let message = "must begin with https:// (http:// on a laptop) and have no query";
+        found.push(("connect.public_url", message.to_owned()));
     }
 }
 

@@ -64,7 +64,7 @@ async fn data_outlive_a_stop_and_a_crash_of_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_role_is_no_superuser_and_both_databases_are_there() {
+async fn the_roles_are_no_superusers_and_every_database_is_there() {
     let folder = folder();
     let server = start(folder.path()).await;
     for database in Database::ALL {
@@ -72,7 +72,7 @@ async fn the_role_is_no_superuser_and_both_databases_are_there() {
         let query = "SELECT current_user::text, rolsuper OR rolbypassrls, current_database()::text \
                      FROM pg_roles WHERE rolname = current_user";
         let row = connection.fetch_one(query).await.expect("a row");
-        assert_eq!(row.get::<String, _>(0), "tenon");
+        assert_eq!(row.get::<String, _>(0), database.role());
         assert!(!row.get::<bool, _>(1), "row security would not apply");
         assert_eq!(row.get::<String, _>(2), database.name());
         for (name, wanted) in [("fsync", "on"), ("listen_addresses", ""), ("jit", "off")] {

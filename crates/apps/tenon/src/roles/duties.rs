@@ -19,6 +19,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::shared::Shared;
+
 /// How often partitions are made and dropped.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
 /// Segments deleted at once.
@@ -41,6 +43,25 @@ pub struct Duties {
     pub clock: Arc<dyn Clock>,
     /// Limits.
     pub settings: Arc<Settings>,
+}
+
+impl Duties {
+    /// The duties of a process.
+    ///
+    /// # Errors
+    /// When it may not open the execution database.
+    pub(super) fn of(shared: &Shared) -> anyhow::Result<Self> {
+        let execution = shared.execution()?;
+        Ok(Self {
+            store: execution.jobs.clone(),
+            ticks: Arc::new(execution.store.clone()),
+            queue: shared.queue.clone(),
+            blobs: execution.blobs.clone(),
+            plans: shared.plans.clone(),
+            clock: shared.clock.clone(),
+            settings: shared.settings.clone(),
+        })
+    }
 }
 
 /// Starts the duties.

@@ -13,8 +13,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a process depends on.
 pub struct Dependencies {
-    /// The execution database.
-    pub store: tenon_pg_execution::Store,
+    /// The execution database, where the process may open it.
+    pub store: Option<tenon_pg_execution::Store>,
     /// The queues.
     pub queue: Arc<dyn JobQueue>,
 }
@@ -23,7 +23,9 @@ pub struct Dependencies {
 impl Readiness for Dependencies {
     async fn check(&self) -> Result<(), NotReady> {
         let mut missing = Vec::new();
-        if !matches!(tokio::time::timeout(ANSWER_TIMEOUT, self.store.ping()).await, Ok(Ok(()))) {
+        if let Some(store) = &self.store
+            && !matches!(tokio::time::timeout(ANSWER_TIMEOUT, store.ping()).await, Ok(Ok(())))
+        {
             missing.push("postgres");
         }
         let generation = tokio::time::timeout(ANSWER_TIMEOUT, self.queue.generation()).await;

@@ -188,7 +188,7 @@ pub fn time(at: Timestamp) -> String {
 
 /// The "dark" colours are the plain ones of the terminal's theme; the others are hard to read on a
 /// light background.
-fn toned(word: &str, tone: Tone) -> Cell {
+pub fn toned(word: &str, tone: Tone) -> Cell {
     let cell = Cell::new(word);
     match tone {
         Tone::Good => cell.fg(Color::DarkGreen),
@@ -200,7 +200,8 @@ fn toned(word: &str, tone: Tone) -> Cell {
     }
 }
 
-fn table(header: &[&str], paint: Paint) -> Table {
+/// An empty table that looks like all others.
+pub fn table(header: &[&str], paint: Paint) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     if paint.is_on {

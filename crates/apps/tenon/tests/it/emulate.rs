@@ -25,7 +25,7 @@ const DOCUMENTED_PORT: u16 = 4100;
 const REPO: &str = "repos/octocat/hello-world";
 
 /// Runs its arguments until its standard input ends, so that they never outlive the test.
-const KEEPER: &str = r#""$@" & read -r _; kill "$!"; wait "$!""#;
+pub const KEEPER: &str = r#""$@" & read -r _; kill "$!"; wait "$!""#;
 
 #[tokio::test]
 async fn a_request_opens_an_issue_and_announces_it() {
@@ -263,7 +263,8 @@ impl Drop for Emulate {
     }
 }
 
-fn folder() -> PathBuf {
+/// Where emulate is installed.
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/emulate")
 }
 
@@ -280,7 +281,7 @@ fn two_free_ports() -> u16 {
 }
 
 /// A Node that runs emulate, installed if need be; or why there is none.
-fn installed_node() -> Result<PathBuf, String> {
+pub fn installed_node() -> Result<PathBuf, String> {
     if let Some(node) = usable_node() {
         return Ok(node);
     }

@@ -8,6 +8,7 @@ mod functions;
 mod history;
 mod kill;
 mod product;
+mod providers;
 mod service;
 mod steps;
 mod triggers;

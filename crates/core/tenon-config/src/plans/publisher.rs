@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use tenon_contract::plan::{PlanCache, PlanError, PlanSource};
-use tenon_domain::{ProjectId, VersionId};
+use tenon_domain::{EndUserId, ProjectId, VersionId};
 
 use super::{Listed, PlanReader, plan_error, workflow_plan};
 use crate::ports::{Announcer, Scope, Store};
+
+/// Users whose plans are published between two looks into the store.
+const USERS_PAGE: usize = 500;
 
 /// Publishes plans into the cache. The store knows which revision was published last, so a
 /// change whose publishing failed is published by the next [`PlanPublisher::repair`], also by
@@ -49,8 +52,30 @@ impl PlanPublisher {
     pub async fn publish_all(&self) -> Result<(), PlanError> {
         for project in self.reader.projects().await? {
             self.publish(project).await?;
+            self.publish_users(project).await?;
         }
         self.cache.mark_filled().await
+    }
+
+    /// Publishes the plan of a user, then announces `user:<project>:<user>`. A user who never had
+    /// an account is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`PlanPublisher::publish`].
+    pub async fn publish_user(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+    ) -> Result<(), PlanError> {
+        let compiled = self.reader.compile_user(project, user).await;
+        let Some(plan) = compiled.map_err(plan_error("compile a user's plan"))? else {
+            return Ok(());
+        };
+        self.cache.put_user(&plan).await?;
+        self.mark_users_published(project, &[(plan.user, plan.revision)]).await?;
+        self.announce(&format!("user:{project}:{user}")).await;
+        Ok(())
     }
 
     /// Publishes what is missing: everything when the cache has forgotten, else the projects whose
@@ -68,7 +93,19 @@ impl PlanPublisher {
         for project in listed.map_err(plan_error("list the unpublished projects"))? {
             self.publish(project).await?;
         }
-        Ok(())
+        self.repair_users().await
+    }
+
+    /// Tells every process about a change.
+    pub(crate) async fn announce(&self, topic: &str) {
+        self.announcer.announce(topic).await;
+    }
+
+    /// Publishes a user's plan after a commit, as [`PlanPublisher::publish_change`] does.
+    pub(crate) async fn publish_user_change(&self, project: ProjectId, user: &EndUserId) {
+        if let Err(error) = self.publish_user(project, user).await {
+            warn_unpublished(&error);
+        }
     }
 
     /// Publishes after a commit. The change stands whatever happens here, so a failure is logged
@@ -89,6 +126,59 @@ impl PlanPublisher {
         };
         if let Err(error) = outcome.await {
             warn_unpublished(&error);
+        }
+    }
+
+    /// The plans of all users of a project, page by page. Nothing is announced: what is in
+    /// memory elsewhere is as right as it was.
+    async fn publish_users(&self, project: ProjectId) -> Result<(), PlanError> {
+        let mut after: Option<EndUserId> = None;
+        loop {
+            let plans = self.reader.compile_users(project, after.as_ref(), USERS_PAGE).await;
+            let plans = plans.map_err(plan_error("compile users' plans"))?;
+            for plan in &plans {
+                self.cache.put_user(plan).await?;
+            }
+            let is_last = plans.len() < USERS_PAGE;
+            let published: Vec<_> =
+                plans.into_iter().map(|plan| (plan.user, plan.revision)).collect();
+            self.mark_users_published(project, &published).await?;
+            if is_last {
+                return Ok(());
+            }
+            after = published.into_iter().next_back().map(|(user, _)| user);
+        }
+    }
+
+    async fn mark_users_published(
+        &self,
+        project: ProjectId,
+        published: &[(EndUserId, i64)],
+    ) -> Result<(), PlanError> {
+        if published.is_empty() {
+            return Ok(());
+        }
+        let outcome = async {
+            let mut work = self.store.begin(Scope::Project(project)).await?;
+            work.mark_users_published(project, published).await?;
+            work.commit().await
+        };
+        outcome.await.map_err(plan_error("note that users' plans were published"))
+    }
+
+    async fn repair_users(&self) -> Result<(), PlanError> {
+        loop {
+            let listed = async {
+                let mut work = self.store.snapshot(Scope::System).await?;
+                work.unpublished_users(USERS_PAGE).await
+            };
+            let listed = listed.await.map_err(plan_error("list the unpublished users"))?;
+            for (project, user) in &listed {
+                self.publish_user(*project, user).await?;
+            }
+            if listed.len() < USERS_PAGE {
+                return Ok(());
+            }
         }
     }
 

@@ -18,7 +18,8 @@ pub struct Lifecycle {
     /// Whether the account still works; the first request of `identity` when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<RequestSpec>,
-    /// Run before unlinking, best effort: revoke the token, remove what was set up.
+    /// Run before unlinking, best effort: revoke the token, remove what was set up. A request that
+    /// sets `authorization` itself keeps it (revocation endpoints often want the client's).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub revoke: Vec<RequestSpec>,
 }

@@ -70,7 +70,7 @@ pub struct BaseUrl {
 pub struct RateLimit {
     /// Statuses that mean it.
     pub statuses: Vec<u16>,
-    /// Answers of other statuses that mean it.
+    /// Answers of other statuses that mean it. Wins over error rules that have no condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
     /// When to come again; the latest of those that are there wins. `Retry-After` always counts.

@@ -56,7 +56,7 @@ impl fmt::Display for Diagnostic {
 /// A problem before it is placed in a file. Rules make these; the loader turns them into
 /// [`Diagnostic`]s.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub struct Finding {
     /// Pointer to the value.
     pub pointer: String,
     /// Where in the value.
@@ -71,7 +71,7 @@ pub(crate) struct Finding {
 
 /// Which part of a value a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Spot {
+pub enum Spot {
     /// The value as a whole.
     Value,
     /// The key before it.
@@ -88,11 +88,8 @@ pub(crate) enum Spot {
 }
 
 impl Finding {
-    pub(crate) fn new(
-        code: &'static str,
-        pointer: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
+    /// A finding about a value as a whole.
+    pub fn new(code: &'static str, pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             pointer: pointer.into(),
             spot: Spot::Value,
@@ -102,17 +99,23 @@ impl Finding {
         }
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
+    /// Says what to do, where that is known.
+    #[must_use]
+    pub fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
     }
 
-    pub(crate) fn at(mut self, spot: Spot) -> Self {
+    /// Says which part of the value is meant.
+    #[must_use]
+    pub fn at(mut self, spot: Spot) -> Self {
         self.spot = spot;
         self
     }

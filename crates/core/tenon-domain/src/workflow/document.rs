@@ -5,8 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::steps::{
-    conditional::ConditionalStep, delay::DelayStep, fan_out::FanOutStep, function::FunctionStep,
-    request::RequestStep, response::ResponseStep,
+    action::ActionStep,
+    conditional::ConditionalStep,
+    delay::DelayStep,
+    fan_out::FanOutStep,
+    function::FunctionStep,
+    integration_request::IntegrationRequestStep,
+    request::{Pagination, RequestStep},
+    response::ResponseStep,
 };
 use crate::ids::StepId;
 use crate::retry::RetryPolicy;
@@ -122,6 +128,10 @@ pub enum StepKind {
     Delay(DelayStep),
     /// Answers the caller of a request trigger.
     Response(ResponseStep),
+    /// Does something with a connected account.
+    Action(ActionStep),
+    /// Calls the API of a connected account.
+    IntegrationRequest(IntegrationRequestStep),
 }
 
 impl StepKind {
@@ -135,6 +145,28 @@ impl StepKind {
             Self::FanOut(_) => "fan_out",
             Self::Delay(_) => "delay",
             Self::Response(_) => "response",
+            Self::Action(_) => "action",
+            Self::IntegrationRequest(_) => "integration_request",
+        }
+    }
+
+    /// The connector that a step with an account names.
+    #[must_use]
+    pub fn connector(&self) -> Option<&str> {
+        match self {
+            Self::Action(action) => Some(&action.connector),
+            Self::IntegrationRequest(request) => Some(&request.connector),
+            _ => None,
+        }
+    }
+
+    /// How a step that calls fetches all pages.
+    #[must_use]
+    pub fn pagination(&self) -> Option<&Pagination> {
+        match self {
+            Self::Request(request) => request.pagination.as_ref(),
+            Self::IntegrationRequest(request) => request.pagination.as_ref(),
+            _ => None,
         }
     }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use tenon_expr::{Condition, Reference, Source};
 
 use super::document::StepKind;
-use super::steps::request::{RequestAuth, RequestBody, RequestStep};
+use super::steps::integration_request::IntegrationRequestStep;
+use super::steps::request::{Pagination, RequestAuth, RequestBody, RequestStep};
 use super::steps::response::{ResponseBody, ResponseStep};
 use super::text::locate::escape;
 
@@ -58,6 +59,11 @@ impl StepKind {
                 sites.maybe("/until", delay.until.as_ref());
             }
             Self::Response(response) => sites.response(response),
+            Self::Action(action) => {
+                sites.maybe("/account", action.account.as_ref());
+                sites.source("/input", &action.input);
+            }
+            Self::IntegrationRequest(request) => sites.integration_request(request),
         }
         sites.found
     }
@@ -112,13 +118,27 @@ impl<'a> Sites<'a> {
             self.body(body);
         }
         self.auth(&request.auth);
-        if let Some(pagination) = &request.pagination {
-            self.is_per_page = true;
-            self.source("/pagination/page_token", &pagination.page_token);
-            self.source("/pagination/items", &pagination.items);
-            if let Some(condition) = &pagination.stop_when {
-                self.condition("/pagination/stop_when", condition);
-            }
+        self.pagination(request.pagination.as_ref());
+    }
+
+    fn integration_request(&mut self, request: &'a IntegrationRequestStep) {
+        self.maybe("/account", request.account.as_ref());
+        self.source("/path", &request.path);
+        self.map("/query", &request.query);
+        self.map("/headers", &request.headers);
+        if let Some(body) = &request.body {
+            self.body(body);
+        }
+        self.pagination(request.pagination.as_ref());
+    }
+
+    fn pagination(&mut self, pagination: Option<&'a Pagination>) {
+        let Some(pagination) = pagination else { return };
+        self.is_per_page = true;
+        self.source("/pagination/page_token", &pagination.page_token);
+        self.source("/pagination/items", &pagination.items);
+        if let Some(condition) = &pagination.stop_when {
+            self.condition("/pagination/stop_when", condition);
         }
     }
 

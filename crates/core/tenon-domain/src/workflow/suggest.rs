@@ -1,7 +1,7 @@
 //! "did you mean": the nearest of the names that would have been right.
 
 /// `did you mean "lookup"?` for the nearest candidate that is near enough to be a slip.
-pub(crate) fn did_you_mean<'a>(
+pub fn did_you_mean<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
@@ -9,15 +9,14 @@ pub(crate) fn did_you_mean<'a>(
 }
 
 /// The nearest candidate, else the list of all of them.
-pub(crate) fn one_of<'a>(
-    written: &str,
-    candidates: impl IntoIterator<Item = &'a str> + Clone,
-) -> String {
+#[must_use]
+pub fn one_of<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
     did_you_mean(written, candidates.clone()).unwrap_or_else(|| expected(candidates))
 }
 
 /// `expected "a", "b" or "c"`.
-pub(crate) fn expected<'a>(candidates: impl IntoIterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn expected<'a>(candidates: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> =
         candidates.into_iter().map(|candidate| format!("\"{candidate}\"")).collect();
     match quoted.split_last() {

@@ -5,6 +5,7 @@
 
 mod flow;
 mod http;
+mod integrations;
 mod names;
 mod references;
 mod retry;

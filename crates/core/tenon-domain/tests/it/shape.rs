@@ -103,7 +103,7 @@ fn choices_say_what_is_to_choose_from() {
         ),
         (
             "  - {id: a}\n",
-            "the step needs \"type\"; expected \"request\", \"function\", \"conditional\", \"fan_out\", \"delay\" or \"response\" [missing_field]",
+            "the step needs \"type\"; expected \"request\", \"function\", \"conditional\", \"fan_out\", \"delay\", \"response\", \"action\" or \"integration_request\" [missing_field]",
         ),
         (
             "  - {id: a, type: request, url: 'https://x', method: get}\n",

@@ -160,3 +160,81 @@ fn retry_policies_keep_their_bounds() {
         assert_eq!(places(&text).len(), expected.len(), "{policy}");
     }
 }
+
+#[test]
+fn accounts_are_named_and_inputs_are_mappings() {
+    expect_codes(&[
+        ("type: action, connector: slack, action: send_message", &[]),
+        ("type: action, connector: custom.my-crm, action: a, input: {x: '{{user.id}}'}", &[]),
+        ("type: action, connector: slack, action: a, input: '{{trigger.event}}'", &[]),
+        (
+            "type: action, connector: slack, action: a, input: 'x {{trigger.event}}'",
+            &["not_a_mapping"],
+        ),
+        ("type: action, connector: slack, action: a, input: [1]", &["not_a_mapping"]),
+        ("type: action, connector: Slack, action: a", &["invalid_name"]),
+        ("type: action, connector: custom., action: a", &["invalid_name"]),
+        ("type: action, connector: slack, action: Send-Message", &["invalid_name"]),
+        ("type: action, connector: slack, action: a, account: ''", &["invalid_account"]),
+        ("type: action, connector: slack, action: a, account: 7", &["invalid_account"]),
+        ("type: action, connector: slack, action: a, account: '{{user.meta.a}}'", &[]),
+        ("type: action, connector: slack", &["missing_field"]),
+    ]);
+}
+
+#[test]
+fn paths_stay_below_the_base_url() {
+    let step = |path: &str| format!("type: integration_request, connector: slack, path: {path}");
+    for (path, expected) in [
+        ("/contacts", &[][..]),
+        ("'contacts/{{trigger.event.id}}'", &[]),
+        ("'{{trigger.event.path}}'", &[]),
+        ("https://evil.example/x", &["invalid_path"]),
+        ("'https://{{trigger.event.host}}'", &["invalid_path"]),
+        ("//evil.example/x", &["invalid_path"]),
+        ("'/\\evil.example'", &["invalid_path"]),
+        ("'/a#b'", &["invalid_path"]),
+        ("5", &["invalid_path"]),
+    ] {
+        expect_codes(&[(&step(path), expected)]);
+    }
+    expect_codes(&[
+        (&format!("{}, headers: {{Host: x}}", step("/a")), &[]),
+        (&format!("{}, headers: {{Content-Length: 1}}", step("/a")), &["invalid_header"]),
+        (&format!("{}, timeout_ms: 0", step("/a")), &["out_of_range"]),
+        (&format!("{}, body: {{multipart: [{{name: a}}]}}", step("/a")), &["not_exactly_one"]),
+        (
+            &format!("{}, pagination: {{page_token: a, items: [], pages_max: 0}}", step("/a")),
+            &["out_of_range"],
+        ),
+        (
+            &format!(
+                "{}, query: {{c: '{{{{self.pageToken}}}}'}}, pagination: {{page_token: '{{{{self.page}}}}', items: []}}",
+                step("/a")
+            ),
+            &[],
+        ),
+        (
+            &format!("{}, query: {{c: '{{{{self.pageToken}}}}'}}", step("/a")),
+            &["self_without_pagination"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_a_provider_answered_is_an_output_of_an_ignored_failure() {
+    let steps = |more: &str, path: &str| {
+        format!(
+            "  - {{id: a, type: action, connector: slack, action: b, {more}next: c}}\n  - {{id: c, type: function, code: x, parameters: {{v: '{{{{a.{path}}}}}'}}}}\n"
+        )
+    };
+    for (more, path, expected) in [
+        ("", "result.ts", &[][..]),
+        ("", "response.statusCode", &["11:57 unknown_field"]),
+        ("ignore_failure: true, ", "response.statusCode", &[]),
+        ("ignore_failure: true, ", "kind", &[]),
+        ("ignore_failure: true, ", "error.code", &[]),
+    ] {
+        assert_eq!(places(&document(&steps(more, path))), expected, "{more}{path}");
+    }
+}

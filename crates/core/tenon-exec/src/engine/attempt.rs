@@ -10,6 +10,7 @@ use tenon_domain::workflow::StepKind;
 use tenon_domain::workflow::steps::delay::DelayStep;
 
 use super::frame::{Frame, Slot};
+use super::progress::Turn;
 use super::view::View;
 use super::walk::{Flow, StepFlow};
 use super::{Engine, Error, Execution};
@@ -18,6 +19,12 @@ use crate::ports::queue::DueMs;
 use crate::ports::store::{RunMode, StepRow};
 use crate::program::ProgramStep;
 use crate::steps::{self, Failure, FailureClass, Outcome};
+
+/// The least that paused runs are spread over.
+const SPREAD_MIN: Duration = Duration::from_millis(250);
+
+/// The most that paused runs are spread over.
+const SPREAD_MAX: Duration = Duration::from_secs(30);
 
 /// Delays between tries after our own faults, in milliseconds; the last one repeats.
 const INFRASTRUCTURE_DELAYS_MS: [u64; 5] = [50, 200, 500, 1_000, 2_000];
@@ -29,13 +36,13 @@ impl Engine {
         execution: &Execution,
         frame: &Arc<Frame>,
         step: &ProgramStep,
-        attempt: u32,
+        turn: Turn,
     ) -> Result<StepFlow, Error> {
         let started_at = self.clock.now();
         let clock = Instant::now();
         let view = self.view(execution, frame, step).await?;
         let result = self.dispatch_patiently(execution, frame, step, &view).await;
-        let mut row = self.row(execution, frame, step, attempt);
+        let mut row = self.row(execution, frame, step, turn);
         row.started_at = started_at;
         row.duration_us = u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX);
         match result {
@@ -117,11 +124,42 @@ impl Engine {
                 self.reply(execution, &answer).await;
                 Ok(outcome)
             }
+            StepKind::Action(_) | StepKind::IntegrationRequest(_) => {
+                self.use_account(execution, frame, step, view).await
+            }
             StepKind::FanOut(_) | StepKind::Delay(_) => Err(Failure::new(
                 "step_failed",
                 "this step type is not run by attempts",
                 FailureClass::Permanent,
             )),
+        }
+    }
+
+    /// A step that uses an account of the run's user.
+    async fn use_account(
+        &self,
+        execution: &Execution,
+        frame: &Arc<Frame>,
+        step: &ProgramStep,
+        view: &View,
+    ) -> Result<Outcome, Failure> {
+        let key = idempotency_key(execution, frame, step);
+        let call = steps::integration::IntegrationCall {
+            integrations: self.integrations.as_ref(),
+            egress: &*self.egress,
+            clock: &*self.clock,
+            job: &execution.job,
+            step: &step.step.id,
+            idempotency_key: &key,
+            limits: &self.request_limits,
+            stopping: &execution.stopping,
+        };
+        match &step.step.kind {
+            StepKind::Action(action) => steps::integration::run_action(action, view, &call).await,
+            StepKind::IntegrationRequest(request) => {
+                steps::integration::run_request(request, view, &call).await
+            }
+            _ => unreachable!("only steps with an account come here"),
         }
     }
 
@@ -131,7 +169,7 @@ impl Engine {
         execution: &Execution,
         frame: &Arc<Frame>,
         step: &ProgramStep,
-        attempt: u32,
+        turn: Turn,
     ) -> StepRow {
         StepRow {
             run: execution.job.run,
@@ -139,7 +177,8 @@ impl Engine {
             step: step.step.id.clone(),
             kind: step.step.kind.name(),
             iteration: frame.iteration().clone(),
-            attempt,
+            attempt: turn.number,
+            pauses: turn.pauses,
             status: StepStatus::Succeeded,
             started_at: self.clock.now(),
             duration_us: 0,
@@ -178,8 +217,11 @@ impl Engine {
         row.input = failure.input.as_ref().map(|input| Payload::Inline(to_json(input)));
         row.error = Some(error.clone());
         row.logs = console_json(&failure.console);
+        if let FailureClass::Paused { until } = failure.class {
+            return self.record_pause(row, until).await;
+        }
         let delay = match execution.job.mode {
-            RunMode::Live => retry_delay(step, row.attempt, failure.class),
+            RunMode::Live => retry_delay(step, row.attempt - row.pauses, failure.class),
             RunMode::Test => None,
         };
         if let Some(delay) = delay {
@@ -201,6 +243,20 @@ impl Engine {
         })
     }
 
+    /// Records that the provider wants the step to wait, and suspends the run until then: in a
+    /// test run too, since there is no other way to go on. It uses up no attempt, however often.
+    async fn record_pause(&self, mut row: StepRow, until: Timestamp) -> Result<StepFlow, Error> {
+        let resumes_at = spread(self.clock.now(), until, &mut rand::rng());
+        row.status = StepStatus::Waiting;
+        row.retry_at = Some(resumes_at);
+        if let Some(error) = &mut row.error {
+            let shown = resumes_at.round(jiff::Unit::Second).unwrap_or(resumes_at);
+            error.message.push_str(&format!("; the run goes on by itself at {shown}"));
+        }
+        self.recorder.record(row).await?;
+        Ok(StepFlow::Stop(Flow::Paused(DueMs(resumes_at.as_millisecond()))))
+    }
+
     /// The delay step: attempt 0 records until when, attempt 1 that it is over.
     pub(super) async fn delay(
         &self,
@@ -208,10 +264,10 @@ impl Engine {
         frame: &Arc<Frame>,
         step: &ProgramStep,
         delay: &DelayStep,
-        attempt: u32,
+        turn: Turn,
     ) -> Result<StepFlow, Error> {
-        let mut row = self.row(execution, frame, step, 1);
-        let until = if attempt == 1 && frame.recorded(&step.step.id).is_some() {
+        let mut row = self.row(execution, frame, step, Turn::FIRST);
+        let until = if turn == Turn::FIRST && frame.recorded(&step.step.id).is_some() {
             frame.recorded(&step.step.id).and_then(|recorded| recorded.retry_at)
         } else {
             let view = self.view(execution, frame, step).await?;
@@ -252,10 +308,19 @@ fn retry_delay(step: &ProgramStep, attempt: u32, class: FailureClass) -> Option<
             step.retry.delay_after(attempt, retry_after, &mut rng)
         }
         FailureClass::Transient => step.retry.delay_after(attempt, None, &mut rng),
-        FailureClass::Status { .. } | FailureClass::Permanent | FailureClass::Infrastructure => {
-            None
-        }
+        FailureClass::Status { .. }
+        | FailureClass::Permanent
+        | FailureClass::Infrastructure
+        | FailureClass::Paused { .. } => None,
     }
+}
+
+/// Runs that wait for the same moment go on one after the other from there: within a tenth of the
+/// wait, at least [`SPREAD_MIN`] and at most [`SPREAD_MAX`].
+fn spread(now: Timestamp, until: Timestamp, rng: &mut impl rand::Rng) -> Timestamp {
+    let wait = Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO);
+    let width = (wait / 10).clamp(SPREAD_MIN, SPREAD_MAX);
+    later(until.max(now), width.mul_f64(rng.random::<f64>()))
 }
 
 /// What steps after an ignored failure see: the answer, if there was one, and the error.

@@ -15,6 +15,7 @@ use tenon_domain::workflow::steps::fan_out::FanOutStep;
 
 use super::attempt::to_json;
 use super::frame::{Frame, Slot};
+use super::progress::Turn;
 use super::walk::{Flow, StepFlow};
 use super::{Engine, Error, Execution};
 use crate::ports::blobs::BlobRef;
@@ -42,7 +43,7 @@ impl Engine {
         step: &ProgramStep,
         fan_out: &FanOutStep,
     ) -> Result<StepFlow, Error> {
-        let mut row = self.row(execution, frame, step, 1);
+        let mut row = self.row(execution, frame, step, Turn::FIRST);
         let view = self.view(execution, frame, step).await?;
         let is_test = execution.job.mode == RunMode::Test;
         let limit =
@@ -112,7 +113,7 @@ impl Engine {
         let recorded = execution.progress.of_scope(self, execution.job.run, &below).await?;
         let frame = Arc::new(Frame::iteration_of(parent, fan_out, at, item, recorded));
         let clock = std::time::Instant::now();
-        let mut marker = self.row(execution, &frame, step, 1);
+        let mut marker = self.row(execution, &frame, step, Turn::FIRST);
         let flow = match step.each {
             Some(head) => self.walk(execution, &frame, head).await?,
             None => Flow::Done,
@@ -182,13 +183,15 @@ impl Items {
 struct Joined {
     failed: Option<StepError>,
     is_yielded: bool,
+    is_paused: bool,
     due: Option<DueMs>,
 }
 
 impl Joined {
-    /// After a failure or a stop no further iteration begins; those under way reach their end.
+    /// After a failure, a stop or a pause no further iteration begins; those under way reach their
+    /// end. A provider that pauses one iteration would pause each of a million.
     fn may_start(&self) -> bool {
-        self.failed.is_none() && !self.is_yielded
+        self.failed.is_none() && !self.is_yielded && !self.is_paused
     }
 
     fn add(&mut self, flow: Flow) {
@@ -196,16 +199,24 @@ impl Joined {
             Flow::Done => {}
             Flow::Failed(error) => self.failed = Some(error),
             Flow::Yielded => self.is_yielded = true,
-            Flow::Suspended(due) => {
-                self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+            Flow::Suspended(due) => self.wait(due),
+            Flow::Paused(due) => {
+                self.is_paused = true;
+                self.wait(due);
             }
         }
+    }
+
+    fn wait(&mut self, due: DueMs) {
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
     }
 
     fn flow(self) -> Option<Flow> {
         match (self.failed, self.is_yielded, self.due) {
             (Some(error), _, _) => Some(Flow::Failed(error)),
             (None, true, _) => Some(Flow::Yielded),
+            // Fan-outs around this one stop as well.
+            (None, false, Some(due)) if self.is_paused => Some(Flow::Paused(due)),
             (None, false, Some(due)) => Some(Flow::Suspended(due)),
             (None, false, None) => None,
         }

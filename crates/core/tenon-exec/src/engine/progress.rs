@@ -9,14 +9,38 @@ use super::{Engine, Error};
 use crate::ports::history::{Payload, StepError, StepStatus};
 use crate::ports::store::{Iteration, ResultScope, StoredResult};
 
-/// The latest attempt of a step in an iteration.
+/// Which record of a step comes next. Every record has a number of its own; pauses are numbered
+/// but are no attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// The number of the record.
+    pub number: u32,
+    /// How many records before it were pauses.
+    pub pauses: u32,
+}
+
+impl Turn {
+    /// Nothing is recorded yet.
+    pub const FIRST: Self = Self { number: 1, pauses: 0 };
+}
+
+/// The latest record of a step in an iteration.
 #[derive(Debug, Clone)]
 pub struct Recorded {
     pub attempt: u32,
+    pub pauses: u32,
     pub status: StepStatus,
     pub retry_at: Option<Timestamp>,
     pub output: Option<Payload>,
     pub error: Option<StepError>,
+}
+
+impl Recorded {
+    /// What comes after it.
+    pub fn next(&self) -> Turn {
+        let is_pause = self.status == StepStatus::Waiting && self.attempt > 0;
+        Turn { number: self.attempt + 1, pauses: self.pauses + u32::from(is_pause) }
+    }
 }
 
 /// Results read back when a run is taken up again.
@@ -90,6 +114,7 @@ fn latest(rows: Vec<StoredResult>) -> HashMap<StepId, Recorded> {
     for row in rows {
         let recorded = Recorded {
             attempt: row.attempt,
+            pauses: row.pauses,
             status: row.status,
             retry_at: row.retry_at,
             output: row.output,

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::frame::{Frame, Slot};
-use super::progress::Recorded;
+use super::progress::{Recorded, Turn};
 use super::{Engine, Error, Execution};
 use crate::ports::history::{StepError, StepStatus};
 use crate::ports::queue::DueMs;
@@ -23,6 +23,8 @@ pub enum Flow {
     Failed(StepError),
     /// Something in it waits.
     Suspended(DueMs),
+    /// A provider wants no more calls for now: more of the same would only be turned away too.
+    Paused(DueMs),
     /// The process stops.
     Yielded,
 }
@@ -78,12 +80,12 @@ impl Engine {
         if let Some(recorded) = frame.recorded(&step.step.id) {
             match self.take_recorded(step, recorded).await? {
                 Taken::Flow(flow) => return Ok(flow),
-                Taken::Attempt(attempt) => {
-                    return self.run_step(execution, frame, index, step, attempt).await;
+                Taken::Turn(turn) => {
+                    return self.run_step(execution, frame, index, step, turn).await;
                 }
             }
         }
-        self.run_step(execution, frame, index, step, 1).await
+        self.run_step(execution, frame, index, step, Turn::FIRST).await
     }
 
     async fn run_step(
@@ -92,7 +94,7 @@ impl Engine {
         frame: &Arc<Frame>,
         index: StepIndex,
         step: &ProgramStep,
-        attempt: u32,
+        turn: Turn,
     ) -> Result<StepFlow, Error> {
         if execution.stopping.is_cancelled() {
             return Ok(StepFlow::Stop(Flow::Yielded));
@@ -100,8 +102,8 @@ impl Engine {
         execution.started_at.get_or_init(|| self.clock.now());
         match &step.step.kind {
             StepKind::FanOut(fan_out) => self.fan_out(execution, frame, index, step, fan_out).await,
-            StepKind::Delay(delay) => self.delay(execution, frame, step, delay, attempt).await,
-            _ => self.attempt(execution, frame, step, attempt).await,
+            StepKind::Delay(delay) => self.delay(execution, frame, step, delay, turn).await,
+            _ => self.attempt(execution, frame, step, turn).await,
         }
     }
 
@@ -121,7 +123,7 @@ impl Engine {
                 if self.clock.now() < due {
                     StepFlow::Stop(Flow::Suspended(DueMs(due.as_millisecond())))
                 } else {
-                    return Ok(Taken::Attempt(recorded.attempt + 1));
+                    return Ok(Taken::Turn(recorded.next()));
                 }
             }
         };
@@ -142,7 +144,7 @@ impl Engine {
 
 enum Taken {
     Flow(StepFlow),
-    Attempt(u32),
+    Turn(Turn),
 }
 
 /// The first step of the branch that a conditional takes.

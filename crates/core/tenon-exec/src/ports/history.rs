@@ -17,7 +17,7 @@ pub enum RunStatus {
     Queued,
     /// Some step has been recorded.
     Running,
-    /// Waits for a delay or a retry.
+    /// Waits for a delay, a retry, or a provider that wants no more calls for now.
     Waiting,
     /// Ended well.
     Succeeded,
@@ -63,7 +63,8 @@ pub enum StepStatus {
     Failed,
     /// It failed and is tried again at `retry_at`.
     Retrying,
-    /// It waits until `retry_at` (a delay).
+    /// It waits until `retry_at`: a delay, or a pause. A pause has a reason in `error`, such as
+    /// `rate_limited`, and uses up no attempt.
     Waiting,
 }
 
@@ -84,7 +85,7 @@ pub struct RunSummary {
     pub status: RunStatus,
     /// The step that failed, and why, in one line.
     pub error: Option<StepError>,
-    /// Attempts recorded so far.
+    /// Attempts recorded so far, pauses left out.
     pub attempts: u32,
     /// When it was accepted.
     pub created_at: Timestamp,
@@ -130,7 +131,7 @@ pub struct StepRecord {
     pub kind: String,
     /// Positions in the fan-outs around it, outermost first; empty outside.
     pub iteration: Vec<u32>,
-    /// Counted from 1; 0 is the start of a delay.
+    /// Counted from 1; 0 is the start of a delay. A pause belongs to the attempt that it holds up.
     pub attempt: u32,
     /// How it ended.
     pub status: StepStatus,

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use smallvec::SmallVec;
+use tenon_contract::grant::Grant;
 use tenon_domain::{EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
 
 use super::coordination::ReplyAddress;
@@ -51,6 +52,9 @@ pub struct Job {
     pub reply_to: Option<ReplyAddress>,
     /// The run it replays.
     pub replay_of: Option<RunId>,
+    /// What lets it use the accounts of its user; `None` for a run without one, or where no key
+    /// signs grants. Signed when the job is accepted.
+    pub grant: Option<Grant>,
     /// Whether results of it may be in the store, so that they are read before it goes on.
     pub has_progress: bool,
     /// How many times a worker died under it.
@@ -113,8 +117,12 @@ pub struct StepRow {
     pub kind: &'static str,
     /// Where in the fan-outs.
     pub iteration: Iteration,
-    /// Counted from 1; 0 is the start of a delay.
+    /// The number of the record, counted from 1; 0 is the start of a delay. Pauses are numbered
+    /// too, so that (run, step, iteration, attempt) names one record.
     pub attempt: u32,
+    /// How many of the records before it were pauses: what people see as the attempt, and what
+    /// counts as a retry, is `attempt - pauses`.
+    pub pauses: u32,
     /// How it ended.
     pub status: StepStatus,
     /// When it began.
@@ -185,8 +193,10 @@ pub struct StoredResult {
     pub step: StepId,
     /// Where in the fan-outs.
     pub iteration: Iteration,
-    /// The attempt.
+    /// The number of the record.
     pub attempt: u32,
+    /// How many of the records before it were pauses.
+    pub pauses: u32,
     /// How it ended.
     pub status: StepStatus,
     /// When it goes on.

@@ -1,29 +1,24 @@
 //! The request step: calls an HTTP service, one page or all of them.
 //!
-//! It builds the call from the step's templates, asks [`Egress`] to make it, and reads the
+//! It builds the call from the step's templates (as connectors do, in [`tenon_connector::request`]), asks [`Egress`] to make it, and reads the
 //! answer. It does not retry (the engine does, by the step's policy) and follows no redirect.
 //! The one exception: a call that was refused with 401 under a kept OAuth token is made once
 //! more with a new one.
 
-mod answer;
+pub(super) mod answer;
 mod auth;
-mod body;
-mod exchange;
-mod file;
-mod headers;
-mod multipart;
-mod pages;
-mod record;
-mod retry_after;
-mod template;
+pub(super) mod exchange;
+pub(super) mod pages;
+pub(super) mod record;
 mod tokens;
-mod url;
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+use tenon_connector::request::BuildError;
 use tenon_domain::ProjectId;
 use tenon_domain::workflow::steps::request::RequestStep;
 use tenon_expr::Scope;
@@ -93,7 +88,8 @@ pub async fn run(
     call: &RequestCall<'_>,
 ) -> Result<Outcome, Failure> {
     if let Some(pagination) = &step.pagination {
-        return pages::run(step, pagination, scope, call).await;
+        let reach = pages::Reach { limits: call.limits, is_test: call.is_test };
+        return pages::run(pagination, scope, &reach, &mut PlainPages { step, call }).await;
     }
     let exchange = exchange::run(step, scope, call, call.idempotency_key).await?;
     Ok(Outcome {
@@ -103,7 +99,32 @@ pub async fn run(
     })
 }
 
+/// Pages of a service that is called as it is.
+struct PlainPages<'a, 'c> {
+    step: &'a RequestStep,
+    call: &'a RequestCall<'c>,
+}
+
+#[async_trait]
+impl pages::Fetch for PlainPages<'_, '_> {
+    async fn page(
+        &mut self,
+        scope: &(dyn Scope + Sync),
+        page: u32,
+    ) -> Result<exchange::Exchange, Failure> {
+        let key = format!("{}:p{page}", self.call.idempotency_key);
+        exchange::run(self.step, scope, self.call, &key).await
+    }
+}
+
 /// A failure that comes back however often the step is tried.
-fn permanent(code: &'static str, message: impl Into<String>) -> Failure {
+pub(super) fn permanent(code: &'static str, message: impl Into<String>) -> Failure {
     Failure::new(code, message, FailureClass::Permanent)
+}
+
+/// A call that cannot be built is never tried again.
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        permanent(error.code, error.message)
+    }
 }

@@ -94,6 +94,7 @@ impl Stores {
             reply_to: None,
             replay_of: None,
             has_progress: false,
+            grant: None,
             crashes: 0,
             accepted_at: self.clock.now(),
         }
@@ -168,6 +169,7 @@ impl Bench {
             coordination: Arc::new(LocalCoordination::new()),
             tokens: TokenCache::new(),
             request_limits: RequestLimits::default(),
+            integrations: None,
             clock: stores.clock.clone(),
             settings: stores.settings.clone(),
         };

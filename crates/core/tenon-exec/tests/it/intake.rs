@@ -32,6 +32,7 @@ impl Door {
             blobs: stores.blobs.clone(),
             queue: stores.queue.clone(),
             fresh: Some(fresh.clone()),
+            grants: None,
             settings: stores.settings.clone(),
         });
         Self { stores, intake, committers, fresh }

@@ -3,7 +3,9 @@
 mod bench;
 mod engine;
 mod fan_out;
+mod grants;
 mod intake;
+mod integrations;
 mod leases;
 mod program;
 mod recorder;

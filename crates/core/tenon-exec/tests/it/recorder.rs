@@ -22,6 +22,7 @@ fn row(stores: &Stores, run: RunId, step: &str, output: &str) -> StepRow {
         kind: "function",
         iteration: Iteration::new(),
         attempt: 1,
+        pauses: 0,
         status: StepStatus::Succeeded,
         started_at: stores.clock.now(),
         duration_us: 1,

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
+use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::general_purpose::{GeneralPurpose, PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::{Arguments, Function, Kind, Parameter, owned};
 use crate::budget::Budget;
@@ -109,7 +109,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
             r#"sha256("abc")"#,
             r#""ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#,
         )],
-        run: |arguments, _| Ok(owned(format!("{:x}", Sha256::digest(arguments.text(0))))),
+        run: |arguments, _| {
+            let digest = digest::digest(&digest::SHA256, arguments.text(0).as_bytes());
+            Ok(owned(super::crypto::hex(digest.as_ref())))
+        },
     },
 ];
 
@@ -154,12 +157,17 @@ fn parse_json<'a>(arguments: Arguments<'a>, budget: &Budget) -> Result<Cow<'a, V
 }
 
 fn base64_decode<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
-    let text = arguments.text(0);
-    let engine = if text.contains(['-', '_']) { &BASE64_URL } else { &BASE64 };
-    let bytes = engine.decode(text).map_err(|_| arguments.wrong(0, "is not valid Base64"))?;
+    let bytes =
+        decoded(arguments.text(0)).ok_or_else(|| arguments.wrong(0, "is not valid Base64"))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| arguments.wrong(0, "holds bytes that are no UTF-8 text"))?;
     Ok(owned(text))
+}
+
+/// The bytes of a Base64 text of either alphabet.
+pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
+    let engine = if text.contains(['-', '_']) { &BASE64_URL } else { &BASE64 };
+    engine.decode(text).ok()
 }
 
 fn url_encode<'a>(arguments: Arguments<'a>, budget: &Budget) -> Result<Cow<'a, Value>, EvalError> {

@@ -47,7 +47,64 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         run: date_add,
     },
+    Function {
+        name: "date_parse",
+        parameters: &[
+            Parameter::required("text", Kind::Text),
+            Parameter::required("format", Kind::Text),
+        ],
+        summary: "The moment that a text in a `strptime` format names, RFC 3339 in UTC.",
+        examples: &[
+            (r#"date_parse("01.03.2026", "%d.%m.%Y")"#, r#""2026-03-01T00:00:00Z""#),
+            (
+                r#"date_parse("Sun, 01 Mar 2026 12:00:00 +0100", "%a, %d %b %Y %T %z")"#,
+                r#""2026-03-01T11:00:00Z""#,
+            ),
+        ],
+        run: date_parse,
+    },
+    Function {
+        name: "unix",
+        parameters: &[
+            Parameter::required("moment", Kind::Text),
+            Parameter::optional("unit", Kind::Text),
+        ],
+        summary: "The `seconds` (usual) or `milliseconds` from 1970 to the moment.",
+        examples: &[
+            (r#"unix("2026-01-01")"#, "1767225600"),
+            (r#"unix("2026-01-01T00:00:00.5Z", "milliseconds")"#, "1767225600500"),
+        ],
+        run: unix,
+    },
 ];
+
+fn date_parse<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
+    let format = arguments.text(1);
+    if format.len() > FORMAT_BYTES_MAX {
+        return Err(arguments.wrong(1, &format!("is longer than {FORMAT_BYTES_MAX} bytes")));
+    }
+    let misfit = || arguments.wrong(0, "is no date or time in this format");
+    let parsed = strtime::parse(format, arguments.text(0)).map_err(|_| misfit())?;
+    // A moment where the format holds an offset, else a date with or without a time, in UTC.
+    let moment = match parsed.to_timestamp() {
+        Ok(moment) => moment,
+        Err(_) => {
+            let date = parsed.to_date().map_err(|_| misfit())?;
+            let local = date.to_datetime(parsed.to_time().unwrap_or_default());
+            TimeZone::UTC.to_timestamp(local).map_err(|_| misfit())?
+        }
+    };
+    Ok(owned(moment.to_string()))
+}
+
+fn unix<'a>(arguments: Arguments<'a>, _: &Budget) -> Result<Cow<'a, Value>, EvalError> {
+    let moment = moment(&arguments)?;
+    match arguments.text_or(1, "seconds") {
+        "seconds" => Ok(owned(moment.as_second())),
+        "milliseconds" => Ok(owned(moment.as_millisecond())),
+        _ => Err(arguments.wrong(1, "must be \"seconds\" or \"milliseconds\"")),
+    }
+}
 
 fn moment(arguments: &Arguments<'_>) -> Result<Timestamp, EvalError> {
     moment_of_text(arguments.text(0)).ok_or_else(|| {

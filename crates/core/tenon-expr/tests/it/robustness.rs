@@ -234,10 +234,22 @@ fn of_kind(kind: Kind) -> BoxedStrategy<Value> {
     }
 }
 
+/// Values of a parameter's kind; words that chance would not find are among them.
+fn fitting(parameter: &Parameter) -> BoxedStrategy<Value> {
+    let words: &[&str] = match parameter.name {
+        "algorithm" => &["sha1", "sha256", "sha384", "sha512"],
+        "encoding" | "key_encoding" => &["hex", "base64", "base64url", "text"],
+        "format" => &["%F", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%F %T %z"],
+        _ => return of_kind(parameter.kind),
+    };
+    let word = prop::sample::select(words).prop_map(Value::from);
+    prop_oneof![3 => word, 1 => of_kind(parameter.kind)].boxed()
+}
+
 /// Mostly values that a parameter takes, so that functions are really run; optional ones are
 /// also left out.
 fn arguments_for(function: &Function) -> impl Strategy<Value = Vec<Value>> {
-    let argument = |parameter: &Parameter| prop_oneof![5 => of_kind(parameter.kind), 1 => values()];
+    let argument = |parameter: &Parameter| prop_oneof![5 => fitting(parameter), 1 => values()];
     let all: Vec<_> = function.parameters.iter().map(argument).collect();
     let is_needed = |parameter: &&Parameter| parameter.presence != Presence::Optional;
     let needed = function.parameters.iter().filter(is_needed).count();

@@ -27,9 +27,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct UserPath {
+pub(super) struct UserPath {
     /// The builder's own id of the user, 1 to 255 bytes.
-    user: String,
+    pub(super) user: String,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -142,7 +142,7 @@ async fn choose(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn user_of_path(user: String) -> Result<EndUserId, Problem> {
+pub(super) fn user_of_path(user: String) -> Result<EndUserId, Problem> {
     match is_user(&user) {
         true => Ok(EndUserId::new(user)),
         false => Err(Problem::new(&codes::INVALID_PATH).detail(USER_RULE)),

@@ -20,12 +20,19 @@ fn routes(project: &str) -> Vec<(String, String)> {
             .replace("{api_key}", &uuid(5, 77).to_string())
             .replace("{user}", "user-17")
             .replace("{step}", "first")
-            .replace("{field}", "output");
+            .replace("{field}", "output")
+            .replace("{connector}", "custom.acme")
+            .replace("{integration}", "custom.acme")
+            .replace("{auth_method}", "oauth")
+            .replace("{credential}", &uuid(8, 77).to_string())
+            .replace("{configuration}", "ext:x")
+            .replace("{session}", &uuid(9, 77).to_string())
+            .replace("{signing_key}", "0123456789abcdef");
         assert!(!path.contains('{'), "a parameter this test does not know: {path}");
         let methods = item.as_object().expect("there are methods").keys();
         routes.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
     }
-    assert!(routes.len() >= 19, "routes are missing: {routes:?}");
+    assert!(routes.len() >= 44, "routes are missing: {routes:?}");
     routes
 }
 

@@ -5,12 +5,14 @@ use std::time::Duration;
 use serde_json::json;
 use tenon_api::ApiSettings;
 use tenon_client::{
-    Client, Document, DryRun, Error, FollowEvent, ReplayFrom, RunFilter, RunStatus, TestRun,
+    AppChange, Client, ConnectRequest, ConnectStatus, CredentialStatus, Document, DryRun, Error,
+    FollowEvent, ReplayFrom, RunFilter, RunStatus, TestRun,
 };
 use tenon_exec::ports::history;
 use tenon_http_kit::{ServeSettings, serve};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::fakes::connect::{self, CONNECTOR};
 use super::fakes::{KEY, project, record, run, summary};
 use super::{Bench, workflows};
 
@@ -69,6 +71,51 @@ async fn every_call_of_the_client_is_understood() {
     assert_eq!(replayed.run_id, run(101));
     client.cancel(run(1)).await.expect("the fake cancels anything");
     client.undeploy(workflow).await.expect("it is there");
+}
+
+#[tokio::test]
+async fn integrations_and_accounts_are_understood() {
+    let served = serve_with(fast()).await;
+    let client = &served.client;
+    assert_eq!(client.connectors().await.expect("it answers")[0].name, CONNECTOR);
+    client.put_connector(CONNECTOR, &connect::manifest()).await.expect("it is valid");
+    assert!(client.remove_connector(CONNECTOR).await.is_err(), "it is in use");
+    client.add_integration(CONNECTOR).await.expect("it is known");
+    let mut change = AppChange::default();
+    change.values.insert("client_id".to_owned(), json!("id"));
+    change.values.insert("client_secret".to_owned(), json!("secret-canary"));
+    assert!(!format!("{change:?}").contains("secret-canary"));
+    let set = client.set_app(CONNECTOR, "oauth", &change).await.expect("it is valid");
+    assert!(set.apps["oauth"].has_secret);
+    assert!(!client.set_integration_active(CONNECTOR, false).await.expect("it is there").active);
+    client.set_integration_active(CONNECTOR, true).await.expect("it is there");
+    assert_eq!(client.integrations().await.expect("it answers").len(), 1);
+
+    let user = "a/b ü";
+    let mut request =
+        ConnectRequest { integration: CONNECTOR.to_owned(), ..ConnectRequest::default() };
+    let opened = client.open_connect(user, &request).await.expect("it is opened");
+    assert!(opened.authorize_url.is_some());
+    let session = client.connect_session(opened.id).await.expect("it is there");
+    assert_eq!((session.status, session.authorize_url), (ConnectStatus::Open, None));
+    request.fields.insert("api_key".to_owned(), json!("key-canary"));
+    assert!(!format!("{request:?}").contains("key-canary"));
+    let linked = client.link(user, &request).await.expect("it is linked");
+    assert_eq!((linked.user.as_str(), linked.status), (user, CredentialStatus::Valid));
+    assert_eq!(client.credentials(user).await.expect("it answers"), std::slice::from_ref(&linked));
+    assert_eq!(client.credential(linked.id).await.expect("it is there"), linked);
+    assert_eq!(client.probe(linked.id).await.expect("it answers").health, "refused");
+    assert!(client.configurations(linked.id).await.expect("it answers")[0].default);
+    client.disconnect(linked.id).await.expect("it is there");
+    client.remove_integration(CONNECTOR).await.expect("it is there");
+
+    let key = client.create_signing_key().await.expect("it is made");
+    assert_eq!(key.private_key.as_deref(), Some("private-canary"));
+    assert!(!format!("{key:?}").contains("private-canary"));
+    client.revoke_signing_key(&key.id).await.expect("it is valid");
+    assert!(client.signing_keys().await.expect("it answers")[0].revoked_at.is_some());
+    let events = client.events(1).await.expect("it answers");
+    assert_eq!((events.events.len(), events.next), (2, 3));
 }
 
 #[tokio::test]

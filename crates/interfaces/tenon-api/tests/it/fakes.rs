@@ -1,6 +1,8 @@
 //! The ports in memory: one project, filled by the tests. Ids and times are fixed, so answers can
 //! be compared word by word.
 
+pub mod connect;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -110,6 +112,7 @@ struct State {
     inputs: BTreeMap<RunId, Payload>,
     blobs: Vec<Bytes>,
     asked: Vec<String>,
+    accounts: connect::Accounts,
 }
 
 /// One project, and whether its stores can be reached.

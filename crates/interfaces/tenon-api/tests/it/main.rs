@@ -4,8 +4,11 @@
 mod api_keys;
 mod auth;
 mod client;
+mod credentials;
 mod fakes;
+mod integrations;
 mod malformed;
+mod oauth;
 mod openapi;
 mod outages;
 mod runs;
@@ -74,6 +77,10 @@ impl Bench {
 
     async fn put(&self, path: &str, body: Value) -> (StatusCode, Value) {
         self.send(request(Method::PUT, path, Some(body))).await
+    }
+
+    async fn patch(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        self.send(request(Method::PATCH, path, Some(body))).await
     }
 
     async fn delete(&self, path: &str) -> (StatusCode, Value) {

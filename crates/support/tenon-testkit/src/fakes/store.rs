@@ -139,6 +139,7 @@ impl Rows {
             step: row.step.clone(),
             iteration: row.iteration.clone(),
             attempt: row.attempt,
+            pauses: row.pauses,
             status: row.status,
             retry_at: row.retry_at,
             output: row.output.clone(),

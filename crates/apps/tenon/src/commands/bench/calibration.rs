@@ -60,6 +60,7 @@ fn row(input: &Bytes) -> Accept {
         reply_to: None,
         replay_of: None,
         has_progress: false,
+        grant: None,
         crashes: 0,
         accepted_at: jiff::Timestamp::now(),
     };

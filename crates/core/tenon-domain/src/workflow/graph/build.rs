@@ -78,7 +78,9 @@ impl Builder<'_> {
                 StepKind::Request(_)
                 | StepKind::Function(_)
                 | StepKind::Delay(_)
-                | StepKind::Response(_) => {}
+                | StepKind::Response(_)
+                | StepKind::Action(_)
+                | StepKind::IntegrationRequest(_) => {}
             }
             self.graph.nodes[index] = node;
         }

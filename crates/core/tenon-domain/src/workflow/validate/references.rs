@@ -96,10 +96,8 @@ impl Reader<'_> {
     }
 
     fn check_self(&self, reference: &Reference, site: &Site<'_>) -> Option<Problem> {
-        let paginates =
-            matches!(&self.step.kind, StepKind::Request(request) if request.pagination.is_some());
-        if !paginates {
-            let message = "\"self\" is only there in a request step with pagination".to_owned();
+        if self.step.kind.pagination().is_none() {
+            let message = "\"self\" is only there in a request with pagination".to_owned();
             return Some(("self_without_pagination", message, None));
         }
         let fields: &[&str] =
@@ -162,15 +160,26 @@ impl Reader<'_> {
         let mine = self.graph.scope_of(self.index);
         let step = &self.workflow.steps[usize::from(target)];
         let mut fields = match &step.kind {
-            StepKind::Request(_) => vec!["response"],
+            StepKind::Request(_) | StepKind::IntegrationRequest(_) => vec!["response"],
             StepKind::Function(_) | StepKind::Conditional(_) => vec!["result"],
+            // Whether it reads a list is known to its connector.
+            StepKind::Action(_) => vec!["result", "pages", "hasMore"],
             StepKind::FanOut(_) if mine.contains(&target) => vec!["instance", "index"],
             StepKind::FanOut(_) => vec!["count"],
             StepKind::Delay(_) => vec!["until"],
             StepKind::Response(_) => vec!["statusCode"],
         };
+        if step.kind.pagination().is_some() {
+            fields.extend(["pages", "hasMore"]);
+        }
         if step.ignore_failure {
             fields.push("error");
+        }
+        // The provider's answer, and what the connector takes it for.
+        match &step.kind {
+            StepKind::Action(_) if step.ignore_failure => fields.extend(["response", "kind"]),
+            StepKind::IntegrationRequest(_) if step.ignore_failure => fields.push("kind"),
+            _ => {}
         }
         let root = reference.root.as_str();
         match reference.path.first()? {

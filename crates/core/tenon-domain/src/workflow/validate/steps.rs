@@ -6,6 +6,7 @@ use tenon_expr::Source;
 
 use super::check_range;
 use super::http::{check_header_value, check_headers, check_url};
+use super::integrations::{check_action, check_integration_request};
 use crate::limits::DocumentLimits;
 use crate::workflow::diagnostic::{Finding, Spot};
 use crate::workflow::document::{Step, StepKind, Trigger, Workflow};
@@ -13,7 +14,9 @@ use crate::workflow::graph::{Graph, StepIndex};
 use crate::workflow::steps::delay::DelayStep;
 use crate::workflow::steps::fan_out::FanOutStep;
 use crate::workflow::steps::function::FunctionStep;
-use crate::workflow::steps::request::{MultipartPart, RequestAuth, RequestBody, RequestStep};
+use crate::workflow::steps::request::{
+    MultipartPart, Pagination, RequestAuth, RequestBody, RequestStep,
+};
 use crate::workflow::steps::response::ResponseStep;
 
 pub(super) fn check(
@@ -30,6 +33,10 @@ pub(super) fn check(
         StepKind::FanOut(fan_out) => check_fan_out(fan_out, pointer, limits, findings),
         StepKind::Delay(delay) => check_delay(delay, pointer, limits, findings),
         StepKind::Response(response) => check_response(response, pointer, workflow, findings),
+        StepKind::Action(action) => check_action(action, pointer, findings),
+        StepKind::IntegrationRequest(request) => {
+            check_integration_request(request, pointer, limits, findings);
+        }
     }
 }
 
@@ -65,31 +72,7 @@ fn check_request(
     check_url(&request.url, format!("{pointer}/url"), findings);
     check_headers(&request.headers, &format!("{pointer}/headers"), findings);
     check_timeout(request.timeout_ms, pointer, findings);
-    match &request.body {
-        Some(RequestBody::Multipart(parts)) => {
-            for (index, part) in parts.iter().enumerate() {
-                check_part(part, format!("{pointer}/body/multipart/{index}"), findings);
-            }
-        }
-        Some(RequestBody::Graphql(graphql)) => {
-            check_filled(
-                &graphql.query,
-                format!("{pointer}/body/graphql/query"),
-                "the query",
-                findings,
-            );
-        }
-        Some(RequestBody::Raw(raw)) => {
-            if let Some(content_type) = &raw.content_type {
-                check_header_value(
-                    content_type,
-                    format!("{pointer}/body/raw/content_type"),
-                    findings,
-                );
-            }
-        }
-        Some(RequestBody::Json(_) | RequestBody::Form(_) | RequestBody::Xml(_)) | None => {}
-    }
+    check_body(request.body.as_ref(), pointer, findings);
     match &request.auth {
         RequestAuth::Header { headers } => {
             check_headers(headers, &format!("{pointer}/auth/headers"), findings);
@@ -102,9 +85,39 @@ fn check_request(
         | RequestAuth::Basic { .. }
         | RequestAuth::Query { .. } => {}
     }
-    if let Some(pagination) = &request.pagination {
+    check_pagination(request.pagination.as_ref(), pointer, limits, findings);
+}
+
+pub(super) fn check_pagination(
+    pagination: Option<&Pagination>,
+    pointer: &str,
+    limits: &DocumentLimits,
+    findings: &mut Vec<Finding>,
+) {
+    if let Some(pagination) = pagination {
         let pages = format!("{pointer}/pagination/pages_max");
         check_range(pages, "pages_max", pagination.pages_max, 1..=limits.pages_max, findings);
+    }
+}
+
+pub(super) fn check_body(body: Option<&RequestBody>, pointer: &str, findings: &mut Vec<Finding>) {
+    match body {
+        Some(RequestBody::Multipart(parts)) => {
+            for (index, part) in parts.iter().enumerate() {
+                check_part(part, format!("{pointer}/body/multipart/{index}"), findings);
+            }
+        }
+        Some(RequestBody::Graphql(graphql)) => {
+            let query = format!("{pointer}/body/graphql/query");
+            check_filled(&graphql.query, query, "the query", findings);
+        }
+        Some(RequestBody::Raw(raw)) => {
+            if let Some(content_type) = &raw.content_type {
+                let pointer = format!("{pointer}/body/raw/content_type");
+                check_header_value(content_type, pointer, findings);
+            }
+        }
+        Some(RequestBody::Json(_) | RequestBody::Form(_) | RequestBody::Xml(_)) | None => {}
     }
 }
 
@@ -128,7 +141,7 @@ fn check_filled(text: &str, pointer: String, noun: &str, findings: &mut Vec<Find
     }
 }
 
-fn check_timeout(timeout_ms: Option<u32>, pointer: &str, findings: &mut Vec<Finding>) {
+pub(super) fn check_timeout(timeout_ms: Option<u32>, pointer: &str, findings: &mut Vec<Finding>) {
     if timeout_ms == Some(0) {
         let message = "timeout_ms must be at least 1";
         findings.push(

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
+use tenon_connector::request::file;
+use tenon_contract::egress::OutboundResponse;
 use tenon_domain::workflow::steps::request::ResponseFormat;
 
 use super::super::{Failure, FailureClass};
-use super::{file, permanent};
-use tenon_contract::egress::OutboundResponse;
+use super::permanent;
 
 /// Bodies above this size are decoded on a thread of their own, in bytes: decoding them takes
 /// longer than other tasks should wait.
@@ -19,7 +20,7 @@ const NAME_CHARS_MAX: usize = 255;
 
 /// An answer, decoded.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Answer {
+pub(in crate::steps) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Value,
     pub(super) body: Value,
@@ -29,13 +30,13 @@ pub(super) struct Answer {
 
 impl Answer {
     /// `{"statusCode", "headers", "body"}`.
-    pub(super) fn into_value(self) -> Value {
+    pub(in crate::steps) fn into_value(self) -> Value {
         json!({ "statusCode": self.status, "headers": self.headers, "body": self.body })
     }
 }
 
 /// Decodes an answer. `url_path` names a file whose answer has no name for it.
-pub(super) async fn decode(
+pub(in crate::steps) async fn decode(
     response: OutboundResponse,
     format: ResponseFormat,
     url_path: &str,

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderValue};
+use tenon_connector::request::headers::{parse_name, parse_value};
+use tenon_connector::request::template::{eval, eval_text, texts_of};
+use tenon_connector::request::url;
 use tenon_domain::ProjectId;
 use tenon_domain::workflow::steps::request::RequestAuth;
 use tenon_expr::{Scope, Source};
 
 use super::super::Failure;
-use super::headers::{parse_name, parse_value};
 use super::permanent;
 use super::record::Secrets;
-use super::template::{eval, eval_text, texts_of};
 use super::tokens::TokenRequest;
-use super::url;
 
 /// What the call gets.
 #[derive(Default)]
@@ -132,7 +132,7 @@ fn token_request(
     };
     Ok(TokenRequest {
         project,
-        url: url::build(token_url, scope, "the token URL", url_bytes_max)?,
+        url: url::build(token_url, None, scope, "the token URL", url_bytes_max)?,
         client_id: wanted(client_id, scope, "the client id")?,
         client_secret: wanted(client_secret, scope, "the client secret")?,
         scopes: scopes.filter(|scopes| !scopes.is_empty()),

@@ -6,24 +6,29 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tenon_domain::workflow::steps::request::{Method, RequestBody, RequestStep, ResponseFormat};
+use tenon_connector::answer::retry_after;
+use tenon_connector::request::body::{self, Nulls};
+use tenon_connector::request::template::{eval, texts_of};
+use tenon_connector::request::{headers, method, url as request_url};
+use tenon_contract::egress::{Error, OutboundRequest, OutboundResponse};
+use tenon_domain::workflow::steps::request::{RequestBody, RequestStep, ResponseFormat};
 use tenon_expr::Scope;
 use url::Url;
 
 use super::super::{Failure, FailureClass};
 use super::answer::{self, Answer};
 use super::auth::{self, Credentials};
-use super::headers::{self, IDEMPOTENCY_KEY};
 use super::record::{MASK, Secrets};
-use super::template::{eval, texts_of};
-use super::{RequestCall, body, permanent, retry_after, url as request_url};
-use tenon_contract::egress::{Error, OutboundRequest, OutboundResponse};
+use super::{RequestCall, permanent};
+
+/// Names the key that a provider may use to act once.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A call that was answered with a status below 400.
-pub(super) struct Exchange {
+pub(in crate::steps) struct Exchange {
     /// What history keeps of the call.
-    pub(super) input: Value,
-    pub(super) answer: Answer,
+    pub(in crate::steps) input: Value,
+    pub(in crate::steps) answer: Answer,
 }
 
 /// A call that is ready to go.
@@ -53,7 +58,7 @@ pub(super) async fn run(
         Err(failure) => return Err(with_input(failure, input)),
     };
     let status = response.status.as_u16();
-    let wait = retry_after::of(&response.headers, Timestamp::now(), call.limits.retry_after_max);
+    let wait = retry_after(&response.headers, Timestamp::now(), call.limits.retry_after_max);
     let answer = match answer::decode(response, step.response, &path).await {
         Ok(answer) => answer,
         Err(failure) => return Err(with_input(failure, input)),
@@ -95,7 +100,7 @@ async fn send(
 }
 
 /// The failure of a call that got no answer.
-pub(super) fn failure_of(error: &Error) -> Failure {
+pub(in crate::steps) fn failure_of(error: &Error) -> Failure {
     let (code, class) = match error {
         Error::Refused { .. } => ("request_refused", FailureClass::Permanent),
         Error::Unreachable { .. } => ("request_unreachable", FailureClass::Transient),
@@ -115,7 +120,7 @@ fn prepare(
     let mut secrets = Secrets::default();
     let credentials =
         auth::resolve(&step.auth, scope, call.project, limits.url_bytes_max, &mut secrets)?;
-    let mut url = request_url::build(&step.url, scope, "the URL", limits.url_bytes_max)?;
+    let mut url = request_url::build(&step.url, None, scope, "the URL", limits.url_bytes_max)?;
     let mut params = Vec::with_capacity(step.query.len());
     for (name, source) in &step.query {
         let value = eval(source, scope, &format!("the query parameter `{name}`"))?;
@@ -126,7 +131,7 @@ fn prepare(
     let mut headers = headers::build(&step.headers, scope)?;
     let (bytes, content_type, mut body_record) = match &step.body {
         Some(body) => {
-            let built = body::build(body, scope, key, limits.request_bytes_max)?;
+            let built = body::build(body, scope, key, limits.request_bytes_max, Nulls::Kept)?;
             (built.bytes, built.content_type, built.record)
         }
         None => (Bytes::new(), None, Value::Null),
@@ -202,15 +207,4 @@ fn shown_url(url: &Url, credentials: &Credentials, secrets: &Secrets) -> String 
 
 fn timeout(step: &RequestStep, longest: Duration) -> Duration {
     step.timeout_ms.map_or(longest, |millis| Duration::from_millis(millis.into()).min(longest))
-}
-
-fn method(method: Method) -> http::Method {
-    match method {
-        Method::Get => http::Method::GET,
-        Method::Post => http::Method::POST,
-        Method::Put => http::Method::PUT,
-        Method::Patch => http::Method::PATCH,
-        Method::Delete => http::Method::DELETE,
-        Method::Head => http::Method::HEAD,
-    }
 }

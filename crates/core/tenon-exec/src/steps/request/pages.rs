@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
-use tenon_domain::workflow::steps::request::{Pagination, RequestStep};
+use tenon_connector::request::template::{eval, failed};
+use tenon_domain::workflow::steps::request::Pagination;
 use tenon_expr::{EvalError, Reference, Scope, resolve_path};
 
 use super::super::{Failure, Outcome};
 use super::answer::Answer;
-use super::template::{eval, failed};
-use super::{RequestCall, exchange, permanent};
+use super::exchange::Exchange;
+use super::{RequestLimits, permanent};
 
 /// What has been read.
 #[derive(Default)]
@@ -48,25 +50,38 @@ impl Scope for WithSelf<'_> {
     }
 }
 
+/// Who makes the call of a page.
+#[async_trait]
+pub(in crate::steps) trait Fetch: Send {
+    /// Makes one call. The scope knows `self`; `page` counts from 1.
+    async fn page(&mut self, scope: &(dyn Scope + Sync), page: u32) -> Result<Exchange, Failure>;
+}
+
+/// How far reading goes.
+pub(in crate::steps) struct Reach<'a> {
+    pub(in crate::steps) limits: &'a RequestLimits,
+    /// A test run reads one page only.
+    pub(in crate::steps) is_test: bool,
+}
+
 /// Reads all pages. What was read before a failure is in the failure's output.
-pub(super) async fn run(
-    step: &RequestStep,
+pub(in crate::steps) async fn run(
     pagination: &Pagination,
     scope: &(dyn Scope + Sync),
-    call: &RequestCall<'_>,
+    reach: &Reach<'_>,
+    fetch: &mut dyn Fetch,
 ) -> Result<Outcome, Failure> {
     let mut gathered = Gathered::default();
     let mut token = Value::Null;
     loop {
         let page = gathered.pages + 1;
         let own = WithSelf { outer: scope, own: json!({ "pageToken": token }) };
-        let key = format!("{}:p{page}", call.idempotency_key);
-        let exchange = match exchange::run(step, &own, call, &key).await {
+        let exchange = match fetch.page(&own, page).await {
             Ok(exchange) => exchange,
             Err(failure) => return Err(gathered.into_failure(failure)),
         };
         gathered.input.get_or_insert(exchange.input);
-        let taken = gathered.take(pagination, scope, call, exchange.answer);
+        let taken = gathered.take(pagination, scope, reach, exchange.answer);
         match taken.and_then(|next| unlike(next, &token)) {
             Ok(Next::Page(next)) => token = next,
             Ok(Next::End { has_more }) => return Ok(gathered.into_outcome(has_more)),
@@ -92,13 +107,13 @@ impl Gathered {
         &mut self,
         pagination: &Pagination,
         scope: &(dyn Scope + Sync),
-        call: &RequestCall<'_>,
+        reach: &Reach<'_>,
         answer: Answer,
     ) -> Result<Next, Failure> {
         let page = self.pages + 1;
         self.bytes = self.bytes.saturating_add(answer.bytes);
-        if self.bytes > call.limits.pages_bytes_max {
-            let limit = call.limits.pages_bytes_max;
+        if self.bytes > reach.limits.pages_bytes_max {
+            let limit = reach.limits.pages_bytes_max;
             let message = format!("the pages together are larger than {limit} bytes");
             return Err(permanent("request_too_large", message));
         }
@@ -131,8 +146,8 @@ impl Gathered {
                 return Ok(Next::End { has_more: false });
             }
         }
-        let pages_max = pagination.pages_max.min(call.limits.pages_max);
-        if call.is_test || page >= pages_max {
+        let pages_max = pagination.pages_max.min(reach.limits.pages_max);
+        if reach.is_test || page >= pages_max {
             return Ok(Next::End { has_more });
         }
         Ok(Next::Page(token))

@@ -2,6 +2,7 @@
 
 use http::header::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
+use tenon_connector::request::url;
 
 /// Stands in history where a secret was.
 pub(super) const MASK: &str = "***";
@@ -15,7 +16,7 @@ const SECRET_HEADERS: &[&str] = &["authorization", "cookie", "proxy-authorizatio
 
 /// The secrets of one call, to be found again wherever a template put them.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(in crate::steps) struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Adds a secret and the form it has in a URL.
@@ -24,7 +25,7 @@ impl Secrets {
             return;
         }
         self.0.push(secret.to_owned());
-        let encoded = super::url::encode(secret);
+        let encoded = url::encode(secret);
         if encoded != secret {
             self.0.push(encoded);
         }
@@ -58,7 +59,7 @@ impl Secrets {
     }
 
     /// Headers as history shows them; those named in `secret` are masked whole.
-    pub(super) fn headers(&self, headers: &HeaderMap, secret: &[HeaderName]) -> Value {
+    pub(in crate::steps) fn headers(&self, headers: &HeaderMap, secret: &[HeaderName]) -> Value {
         let mut shown = Map::with_capacity(headers.len());
         for name in headers.keys() {
             let is_secret = SECRET_HEADERS.contains(&name.as_str()) || secret.contains(name);

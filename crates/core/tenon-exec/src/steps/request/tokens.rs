@@ -15,13 +15,15 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use tenon_connector::answer::retry_after;
+use tenon_connector::request::url as request_url;
+use tenon_contract::egress::{Egress, OutboundRequest, OutboundResponse};
 use tenon_domain::ProjectId;
 use tokio::sync::OnceCell;
 use url::{Url, form_urlencoded};
 
 use super::super::{Failure, FailureClass};
-use super::{RequestLimits, auth, exchange, permanent, retry_after, url as request_url};
-use tenon_contract::egress::{Egress, OutboundRequest, OutboundResponse};
+use super::{RequestLimits, auth, exchange, permanent};
 
 /// Tokens kept in one process.
 const TOKENS_MAX: usize = 4_096;
@@ -287,7 +289,7 @@ fn refused(request: &TokenRequest, response: &OutboundResponse, limits: &Request
         .map(|refusal| format!(" ({})", refusal.error))
         .unwrap_or_default();
     let class = if response.status.is_client_error() || response.status.is_server_error() {
-        let wait = retry_after::of(&response.headers, Timestamp::now(), limits.retry_after_max);
+        let wait = retry_after(&response.headers, Timestamp::now(), limits.retry_after_max);
         FailureClass::Status { status, retry_after: wait }
     } else {
         FailureClass::Permanent

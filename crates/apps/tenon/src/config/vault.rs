@@ -1,0 +1,74 @@
+//! The sections of accounts: `vault`, `connect` and `proxy`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::ConnectionUrl;
+
+/// `[vault]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vault {
+    /// The database of sealed values; only the role `vault` opens it.
+    pub values_url: Option<ConnectionUrl>,
+    /// The database of wrapped keys and of the audit; under another database role.
+    pub keys_url: Option<ConnectionUrl>,
+    /// Connections to each of them.
+    pub connections_max: u32,
+    /// The root of all keys: `file:/path`, `aws-kms:arn`, `gcp-kms:projects/...`,
+    /// `azure-kv:https://...`, `transit:https://...`. There is no default.
+    pub root_key: Option<String>,
+    /// Earlier roots, whose wrapped keys can still be read.
+    pub old_root_keys: Vec<String>,
+    /// The file of the key that signs grants. All roles but `worker` need it.
+    pub grant_key_file: Option<PathBuf>,
+    /// Where the role `vault` listens for the other roles.
+    pub listen: Option<SocketAddr>,
+    /// Where the other roles find it: an https URL.
+    pub url: Option<Url>,
+    /// The authority that signs the certificates of all roles, PEM.
+    pub authority_file: Option<PathBuf>,
+    /// The certificate of this process, PEM.
+    pub certificate_file: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key_file: Option<PathBuf>,
+    /// How long an opened value may be used again without asking the vault.
+    pub cache_ttl_ms: u64,
+    /// Opened values that one process keeps, sealed under a key of its own.
+    pub cache_entries_max: usize,
+    /// How often that key is replaced.
+    pub cache_key_interval_ms: u64,
+}
+
+impl Default for Vault {
+    fn default() -> Self {
+        Self {
+            values_url: None,
+            keys_url: None,
+            connections_max: 8,
+            root_key: None,
+            old_root_keys: Vec::new(),
+            grant_key_file: None,
+            listen: None,
+            url: None,
+            authority_file: None,
+            certificate_file: None,
+            key_file: None,
+            cache_ttl_ms: 60_000,
+            cache_entries_max: 10_000,
+            cache_key_interval_ms: 300_000,
+        }
+    }
+}
+
+/// `[connect]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Connect {
+    /// The URL under which browsers reach the role `api`; OAuth callbacks come to
+    /// `<public_url>/oauth/callback`. The address it listens on when left out.
+    pub public_url: Option<Url>,
+}

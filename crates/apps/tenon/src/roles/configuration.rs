@@ -1,0 +1,127 @@
+//! The role `api`: the configuration plane, and what keeps its plans published.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use async_trait::async_trait;
+use tenon_config::linking::{LinkSettings, LinkingParts, ThroughCredentials};
+use tenon_config::ports::Announcer;
+use tenon_config::{Configuration, PlanPublisher};
+use tenon_credentials::linking::Linking;
+use tenon_exec::plans::Plans;
+use tenon_exec::ports::coordination::Coordination;
+use tenon_vault::policy::Caller;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::shared::Shared;
+use super::{Parts, Store};
+
+/// How often unpublished plans are looked for.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the vault is asked for changes.
+const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
+/// How often ended connect sessions are removed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+
+/// Tells this process at once, the others through the coordination service: a caller whose change
+/// was answered finds it when it comes back to this process.
+struct AnnounceThrough {
+    plans: Arc<Plans>,
+    coordination: Arc<dyn Coordination>,
+}
+
+#[async_trait]
+impl Announcer for AnnounceThrough {
+    async fn announce(&self, topic: &str) {
+        self.plans.hear(topic);
+        if let Err(error) = self.coordination.announce(topic).await {
+            tracing::debug!(error = %error, "a change was not announced");
+        }
+    }
+}
+
+/// The configuration plane, where this process may open its database.
+///
+/// # Errors
+/// When the database cannot be reached or migrated.
+pub(super) async fn open(
+    parts: &Parts,
+    shared: &Shared,
+    public_url: Url,
+    tasks: &TaskTracker,
+    stopping: &CancellationToken,
+) -> anyhow::Result<Option<Configuration>> {
+    if !parts.roles.may_open(Store::ConfigDatabase) {
+        return Ok(None);
+    }
+    let url = parts
+        .config_url
+        .as_deref()
+        .context("the api role needs the configuration database: set postgres.config_url")?;
+    let settings = parts.settings.config_store(url.to_owned());
+    let store = tenon_pg_config::PgConfigStore::new(&settings)?;
+    store.migrate().await.context("cannot bring the configuration database up to date")?;
+    let store: Arc<dyn tenon_config::ports::Store> = Arc::new(store);
+    let announcer = Arc::new(AnnounceThrough {
+        plans: shared.plans.clone(),
+        coordination: shared.coordination.clone(),
+    });
+    let publisher = PlanPublisher::new(store.clone(), shared.plan_cache.clone(), announcer);
+    if let Err(error) = publisher.publish_all().await {
+        tracing::warn!(error = %error, "plans are published later");
+    }
+    tasks.spawn(keep_published(publisher.clone(), stopping.clone()));
+    let limits = tenon_config::Limits::default();
+    let configuration = Configuration::new(store, publisher, shared.clock.clone(), limits);
+    let Some(linking) = linking(shared, public_url) else { return Ok(Some(configuration)) };
+    let configuration = configuration.with_linking(linking);
+    tasks.spawn(follow_vault(configuration.clone(), stopping.clone()));
+    Ok(Some(configuration))
+}
+
+/// What linking accounts needs, where there is a vault.
+fn linking(shared: &Shared, public_url: Url) -> Option<LinkingParts> {
+    let accounts = &shared.accounts;
+    let access = accounts.access(Caller::Api)?;
+    Some(LinkingParts {
+        vault: accounts.vault(Caller::Api)?,
+        linker: Arc::new(ThroughCredentials::new(Linking::new(access))),
+        catalog: accounts.catalog.clone(),
+        settings: LinkSettings::new(public_url),
+    })
+}
+
+/// Takes over what happens to credentials in the vault, and removes connect sessions that ended.
+async fn follow_vault(configuration: Configuration, stop: CancellationToken) {
+    let mut swept_at = Instant::now();
+    loop {
+        if let Err(error) = configuration.follow_vault().await {
+            tracing::debug!(error = %error, "the vault's changes are taken over later");
+        }
+        if swept_at.elapsed() >= SWEEP_INTERVAL {
+            swept_at = Instant::now();
+            if let Err(error) = configuration.sweep().await {
+                tracing::debug!(error = %error, "connect sessions are swept later");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FOLLOW_INTERVAL) => {}
+        }
+    }
+}
+
+async fn keep_published(publisher: PlanPublisher, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PUBLISH_INTERVAL) => {}
+        }
+        if let Err(error) = publisher.repair().await {
+            tracing::debug!(error = %error, "plans are published later");
+        }
+    }
+}

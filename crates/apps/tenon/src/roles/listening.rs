@@ -1,0 +1,98 @@
+//! What a process answers over HTTP, by its roles.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use tenon_api::ApiState;
+use tenon_config::Configuration;
+use tenon_exec::control::Control;
+use tenon_exec::ports::script::FunctionRunner;
+use tenon_gateway::GatewayState;
+use tenon_http_kit::with_layers;
+
+use tenon_proxy::{Credentials, NoCallLog, Proxy, ProxyParts, ProxySettings};
+use tenon_vault::policy::Caller;
+use tokio_util::sync::CancellationToken;
+
+use super::readiness::Dependencies;
+use super::shared::Shared;
+use super::{Parts, Role};
+
+/// The routes of this process.
+///
+/// # Errors
+/// When a role lacks something that it needs.
+pub(super) fn routes(
+    parts: &Parts,
+    shared: &Shared,
+    configuration: Option<&Configuration>,
+    listening: &CancellationToken,
+) -> anyhow::Result<Router> {
+    let mut router = Router::new();
+    if let Some(configuration) = configuration {
+        let state = api(parts, shared, configuration, listening)?;
+        router = router.merge(tenon_api::router(state));
+    }
+    if parts.roles.has(Role::Gateway) {
+        router = router.merge(tenon_gateway::router(GatewayState {
+            plans: shared.plans.clone(),
+            intake: shared.execution()?.intake.clone(),
+            coordination: shared.coordination.clone(),
+            clock: shared.clock.clone(),
+            body_limits: parts.settings.bodies(),
+            json_limits: parts.settings.json(),
+        }));
+    }
+    if parts.roles.has(Role::Proxy)
+        && let Some(access) = shared.accounts.access(Caller::Proxy)
+    {
+        let grants = shared.accounts.grants.clone().context(
+            "the role `proxy` signs grants: set vault.grant_key_file (`tenon vault new-grant-key`)",
+        )?;
+        let proxy = Proxy::new(ProxyParts {
+            plans: shared.plans.clone(),
+            accounts: Credentials::new(access.clone(), grants, shared.clock.clone()),
+            egress: shared.accounts.egress()?,
+            quotas: Some(shared.quotas.clone()),
+            log: Arc::new(NoCallLog),
+            clock: shared.clock.clone(),
+            settings: ProxySettings::default(),
+        });
+        router = router.merge(proxy.router());
+    }
+    let readiness = Dependencies {
+        store: shared.execution.as_ref().map(|execution| execution.store.clone()),
+        queue: shared.queue.clone(),
+    };
+    let health = tenon_api::health_router(Arc::new(readiness));
+    Ok(with_layers(router.merge(health), &parts.settings.layers()))
+}
+
+fn api(
+    parts: &Parts,
+    shared: &Shared,
+    configuration: &Configuration,
+    listening: &CancellationToken,
+) -> anyhow::Result<ApiState> {
+    let execution = shared.execution()?;
+    let control = Control {
+        intake: execution.intake.clone(),
+        store: execution.jobs.clone(),
+        history: Arc::new(execution.reader.clone()),
+        queue: shared.queue.clone(),
+        coordination: shared.coordination.clone(),
+        clock: shared.clock.clone(),
+        grants: shared.accounts.grants.clone(),
+    };
+    Ok(ApiState {
+        plans: shared.plans.clone(),
+        config: Arc::new(configuration.clone()),
+        history: Arc::new(execution.reader.clone()),
+        control: Arc::new(control),
+        blobs: execution.blobs.clone(),
+        functions: shared.functions.clone().map(|pool| pool as Arc<dyn FunctionRunner>),
+        settings: Arc::new(parts.settings.management()),
+        shutdown: listening.clone(),
+    })
+}

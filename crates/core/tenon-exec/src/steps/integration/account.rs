@@ -1,0 +1,89 @@
+//! Which account a step uses.
+
+use std::sync::Arc;
+
+use tenon_contract::plan::{PlanError, ProjectPlan, UserPlan};
+use tenon_credentials::access::Account;
+use tenon_domain::EndUserId;
+
+use super::super::{Failure, FailureClass};
+use super::IntegrationCall;
+
+/// An account, with the plans that it stands in.
+pub(super) struct Found {
+    project: Arc<ProjectPlan>,
+    user: Arc<UserPlan>,
+    /// Places in the two plans.
+    integration: usize,
+    credential: usize,
+}
+
+impl Found {
+    /// The account.
+    pub(super) fn account(&self) -> Account<'_> {
+        Account {
+            project: self.project.project,
+            user: &self.user.user,
+            integration: &self.project.integrations[self.integration],
+            credential: &self.user.credentials[self.credential],
+        }
+    }
+}
+
+/// Finds the account of the run's user: the one that `wanted` names, else the oldest.
+pub(super) async fn find(
+    call: &IntegrationCall<'_>,
+    connector: &str,
+    wanted: Option<&str>,
+) -> Result<Found, Failure> {
+    let integrations = call.integrations()?;
+    let project = integrations.plans.project(call.job.project).await.map_err(|e| away(&e))?;
+    let place = project.and_then(|plan| {
+        let place = plan.integrations.iter().position(|it| it.connector == connector)?;
+        Some((plan, place))
+    });
+    let Some((project, integration)) = place else {
+        let message = format!(
+            "the project has no integration `{connector}`; switch it on, or correct the step"
+        );
+        return Err(permanent("unknown_connector", message));
+    };
+    if !project.integrations[integration].is_active {
+        let message = format!("the integration `{connector}` is switched off");
+        return Err(permanent("integration_inactive", message));
+    }
+    let Some(user) = &call.job.user else {
+        let message = format!(
+            "this run is for no connected user, so there is no `{connector}` account to use"
+        );
+        return Err(permanent("no_account", message));
+    };
+    let plan = integrations.plans.user(call.job.project, user).await.map_err(|e| away(&e))?;
+    let id = project.integrations[integration].id;
+    let place = plan.and_then(|plan| {
+        let chosen = plan.credential(id, wanted)?.id;
+        let place = plan.credentials.iter().position(|it| it.id == chosen)?;
+        Some((plan, place))
+    });
+    let Some((user, credential)) = place else {
+        return Err(permanent("no_account", nothing_linked(user, connector, wanted)));
+    };
+    Ok(Found { project, user, integration, credential })
+}
+
+fn nothing_linked(user: &EndUserId, connector: &str, wanted: Option<&str>) -> String {
+    match wanted {
+        Some(wanted) => format!("user `{user}` has no `{connector}` account `{wanted}`"),
+        None => format!("user `{user}` has linked no `{connector}` account"),
+    }
+}
+
+/// Plans that cannot be read now are no fault of the workflow.
+fn away(error: &PlanError) -> Failure {
+    let message = format!("the accounts of the project cannot be read now: {error}");
+    Failure::new("integration_unavailable", message, FailureClass::Infrastructure)
+}
+
+fn permanent(code: &'static str, message: String) -> Failure {
+    Failure::new(code, message, FailureClass::Permanent)
+}

@@ -1,0 +1,168 @@
+//! `/oauth`: where users' browsers begin and come back. No API key: a browser may do nothing but
+//! carry its own session on.
+//!
+//! The nonce that binds a session to its browser is in a cookie of its own, one a session, so that
+//! two windows do not disturb each other. Nothing here is logged but the kind of fault.
+
+mod page;
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tenon_config::{Callback, ConnectFault, ConnectOutcome, Error, SessionLink};
+use tenon_domain::ConnectSessionId;
+
+use crate::state::Api;
+use page::Page;
+
+/// How long a browser keeps the cookie, in seconds: as long as a session lasts, and a bit.
+const COOKIE_SECONDS: u32 = 900;
+/// The longest query of a callback that is read, in bytes.
+const QUERY_BYTES_MAX: usize = 16 << 10;
+/// The most parameters of a callback that are read.
+const PARAMETERS_MAX: usize = 50;
+
+/// The browser routes.
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/oauth/start/{link}", get(start))
+        .route("/oauth/callback", get(callback))
+        .route("/oauth", get(callback))
+}
+
+/// Sends the browser to the provider.
+async fn start(State(api): State<Api>, Path(link): Path<String>) -> Response {
+    let Some(link) = SessionLink::parse(&link) else {
+        return Page::of_fault(&ConnectFault::Unknown).into_response();
+    };
+    let started = match api.config.start_connect(&link).await {
+        Ok(started) => started,
+        Err(error) => return Page::of_error(&error).into_response(),
+    };
+    let is_https = api.config.is_https();
+    let cookie = cookie(is_https, started.session.id, &started.nonce, COOKIE_SECONDS);
+    let location = HeaderValue::try_from(started.url.as_str());
+    let (Ok(cookie), Ok(mut location)) = (cookie, location) else {
+        // Both are made of characters that headers take; a page is better than a panic.
+        return Page::of_fault(&ConnectFault::Unknown).into_response();
+    };
+    location.set_sensitive(true);
+    let referrer = HeaderValue::from_static("no-referrer");
+    let headers = [(SET_COOKIE, cookie), (LOCATION, location), (REFERRER_POLICY, referrer)];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// Takes what the browser brought back, and says how it ended.
+async fn callback(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let Some(params) = parameters(&query) else {
+        return Page::of_fault(&ConnectFault::Unknown).into_response();
+    };
+    let is_https = api.config.is_https();
+    let nonces = nonces(&headers, is_https);
+    let end = match api.config.finish_connect(Callback { params, nonces }).await {
+        Ok(end) => end,
+        Err(error) => return Page::of_error(&error).into_response(),
+    };
+    if let ConnectOutcome::Failed { code, .. } = &end.outcome {
+        tracing::info!(session.id = %end.session.id, code, "an account was not linked");
+    }
+    let mut response = Page::of_end(&end).into_response();
+    // The cookie has done its work.
+    if let Ok(gone) = cookie(is_https, end.session.id, "", 0) {
+        response.headers_mut().insert(SET_COOKIE, gone);
+    }
+    response
+}
+
+/// The parameters of a callback; `None` where one comes twice, since then nobody can say which
+/// one counts, or where there are too many.
+fn parameters(query: &str) -> Option<BTreeMap<String, String>> {
+    if query.len() > QUERY_BYTES_MAX {
+        return None;
+    }
+    let mut params = BTreeMap::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let is_new = params.insert(name.into_owned(), value.into_owned()).is_none();
+        if !is_new || params.len() > PARAMETERS_MAX {
+            return None;
+        }
+    }
+    Some(params)
+}
+
+/// The name's prefix makes browsers refuse it from plain http and from other hosts.
+const fn cookie_prefix(is_https: bool) -> &'static str {
+    if is_https { "__Host-tenon-connect-" } else { "tenon-connect-" }
+}
+
+/// `SameSite=Lax` lets it come with the provider's redirect, a top-level navigation by GET.
+fn cookie(
+    is_https: bool,
+    session: ConnectSessionId,
+    nonce: &str,
+    seconds: u32,
+) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+    let (prefix, secure) = (cookie_prefix(is_https), if is_https { "; Secure" } else { "" });
+    let text = format!(
+        "{prefix}{session}={nonce}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+    );
+    let mut value = HeaderValue::try_from(text)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// The nonces in this browser's cookies, by session.
+fn nonces(headers: &HeaderMap, is_https: bool) -> BTreeMap<ConnectSessionId, String> {
+    let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    texts
+        .flat_map(|text| text.split(';'))
+        .filter_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            let session = name.strip_prefix(cookie_prefix(is_https))?.parse().ok()?;
+            Some((session, value.to_owned()))
+        })
+        .collect()
+}
+
+/// What is said of an error that no session holds.
+fn fault_of(error: &Error) -> Option<&ConnectFault> {
+    match error {
+        Error::Connect(fault) => Some(fault),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_comes_twice_is_refused() {
+        assert!(parameters("state=a&code=b").is_some());
+        assert!(parameters("").is_some());
+        assert!(parameters("state=a&code=b&state=c").is_none());
+        assert!(parameters(&"x".repeat(QUERY_BYTES_MAX + 1)).is_none());
+        let many: Vec<String> = (0..=PARAMETERS_MAX).map(|n| format!("p{n}=1")).collect();
+        assert!(parameters(&many.join("&")).is_none());
+    }
+
+    #[test]
+    fn only_cookies_of_the_right_prefix_are_read() {
+        let id = ConnectSessionId::new();
+        let mut headers = HeaderMap::new();
+        let text = format!("a=b; tenon-connect-{id}=plain; __Host-tenon-connect-{id}=host; x");
+        headers.insert(COOKIE, HeaderValue::try_from(text).expect("it is a header"));
+        assert_eq!(nonces(&headers, true)[&id], "host");
+        assert_eq!(nonces(&headers, false)[&id], "plain");
+    }
+}

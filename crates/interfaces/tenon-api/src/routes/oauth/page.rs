@@ -1,0 +1,225 @@
+//! The page at the end of the way through the browser: what happened, and what to do. It loads
+//! nothing, and runs one small script that is known by its nonce.
+
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+use tenon_config::{ConnectEnd, ConnectFault, ConnectOutcome, Error};
+
+use super::fault_of;
+
+/// Tells the window that opened this one, if it may be told, and offers to close.
+const SCRIPT: &str = r#"
+const end = JSON.parse(document.getElementById("end").textContent);
+if (window.opener && end.origin) {
+  window.opener.postMessage(end.message, end.origin);
+}
+const close = document.getElementById("close");
+if (window.opener) {
+  close.hidden = false;
+  close.addEventListener("click", () => window.close());
+  if (end.message && end.message.status === "connected") {
+    setTimeout(() => window.close(), 1500);
+  }
+}
+"#;
+
+const STYLE: &str = "
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; }
+main { max-width: 30rem; padding: 2rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .5rem; }
+p { margin: 0 0 1rem; overflow-wrap: anywhere; }
+button { font: inherit; padding: .5rem 1.25rem; border-radius: .4rem; border: 2px solid; }
+button:focus-visible { outline: 3px solid; outline-offset: 2px; }
+code { font-size: .9em; }
+";
+
+/// A page.
+pub(super) struct Page {
+    status: StatusCode,
+    title: &'static str,
+    message: String,
+    advice: &'static str,
+    code: Option<String>,
+    /// For the window that opened this one.
+    end: Value,
+}
+
+impl Page {
+    /// How a session ended.
+    pub(super) fn of_end(end: &ConnectEnd) -> Self {
+        let session = end.session.id;
+        let (mut page, message) = match &end.outcome {
+            ConnectOutcome::Connected { credential, account } => {
+                let page = Self {
+                    status: StatusCode::OK,
+                    title: "Connected",
+                    message: match account {
+                        Some(account) => format!("The account {account} is connected."),
+                        None => "The account is connected.".to_owned(),
+                    },
+                    advice: "You can close this window.",
+                    code: None,
+                    end: Value::Null,
+                };
+                let message = json!({
+                    "type": "tenon:connect", "session_id": session, "status": "connected",
+                    "credential_id": credential,
+                });
+                (page, message)
+            }
+            ConnectOutcome::Failed { code, message } => {
+                let page = Self::failed(StatusCode::BAD_REQUEST, code, sentence(message));
+                let message = json!({
+                    "type": "tenon:connect", "session_id": session, "status": "failed",
+                    "code": code, "message": message,
+                });
+                (page, message)
+            }
+        };
+        page.end = json!({"origin": end.session.return_origin, "message": message});
+        page
+    }
+
+    /// A browser that could not be taken on.
+    pub(super) fn of_error(error: &Error) -> Self {
+        if let Some(fault) = fault_of(error) {
+            return Self::of_fault(fault);
+        }
+        match error {
+            Error::IntegrationInactive { .. } => Self::failed(
+                StatusCode::CONFLICT,
+                "integration_inactive",
+                "This integration is switched off at the moment.".to_owned(),
+            ),
+            Error::Unavailable(_) => {
+                tracing::warn!(%error, "a browser could not be served");
+                let mut page = Self::failed(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "Something that is needed cannot be reached.".to_owned(),
+                );
+                page.advice = "Please reload this page in a minute.";
+                page
+            }
+            other => {
+                tracing::error!(error = %other, "a browser could not be served");
+                Self::failed(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "Something went wrong on our side.".to_owned(),
+                )
+            }
+        }
+    }
+
+    /// As [`Page::of_error`].
+    pub(super) fn of_fault(fault: &ConnectFault) -> Self {
+        tracing::info!(code = fault.code(), "a browser was turned away while linking an account");
+        Self::failed(StatusCode::BAD_REQUEST, fault.code(), sentence(&fault.to_string()))
+    }
+
+    fn failed(status: StatusCode, code: &str, message: String) -> Self {
+        Self {
+            status,
+            title: "Not connected",
+            message,
+            advice: "Go back to the application and try again. If it keeps failing, give its \
+                     support the code below.",
+            code: Some(code.to_owned()),
+            end: Value::Null,
+        }
+    }
+
+    fn html(&self, nonce: &str) -> String {
+        let Self { title, message, advice, code, end, .. } = self;
+        let message = escape(message);
+        let code = code
+            .as_ref()
+            .map_or_else(String::new, |code| format!("<p>Code: <code>{}</code></p>", escape(code)));
+        // `<` could end the element early; the other characters mean nothing inside of it.
+        let end = end.to_string().replace('<', "\\u003c");
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n\
+             <style nonce=\"{nonce}\">{STYLE}</style>\n</head>\n<body>\n<main>\n\
+             <h1>{title}</h1>\n<p role=\"status\">{message}</p>\n<p>{advice}</p>\n{code}\n\
+             <button id=\"close\" type=\"button\" hidden>Close this window</button>\n</main>\n\
+             <script type=\"application/json\" id=\"end\" nonce=\"{nonce}\">{end}</script>\n\
+             <script nonce=\"{nonce}\">{SCRIPT}</script>\n</body>\n</html>\n"
+        )
+    }
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let mut random = [0_u8; 16];
+        // Without random bytes the script does not run; the page says all the same.
+        let nonce = match getrandom::fill(&mut random) {
+            Ok(()) => STANDARD_NO_PAD.encode(random),
+            Err(_) => String::new(),
+        };
+        let policy = format!(
+            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        );
+        let policy =
+            HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+            (CONTENT_SECURITY_POLICY, policy),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        ];
+        (self.status, headers, self.html(&nonce)).into_response()
+    }
+}
+
+/// Texts of errors begin in lower case and have no full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(chars).chain(['.']).collect()
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            char => escaped.push(char),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_provider_says_is_text_and_never_markup() {
+        let evil = "</script><script>alert(1)</script>\"'&";
+        let mut page = Page::failed(StatusCode::BAD_REQUEST, "connect_denied", evil.to_owned());
+        page.end = json!({"origin": null, "message": {"message": evil}});
+        let html = page.html("N");
+        assert_eq!(html.matches("<script").count(), 2, "{html}");
+        assert_eq!(html.matches("</script").count(), 2, "{html}");
+        assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"), "{html}");
+    }
+
+    #[test]
+    fn a_fault_becomes_a_sentence() {
+        assert_eq!(sentence("this link has ended"), "This link has ended.");
+        assert_eq!(sentence("übung"), "Übung.");
+    }
+}

@@ -1,0 +1,55 @@
+//! Who calls, and for which connected user.
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use tenon_contract::plan::ProjectPlan;
+use tenon_contract::user_token::{UserTokenError, UserTokens, is_user_token};
+use tenon_domain::EndUserId;
+use tenon_http_kit::bearer::bearer_token;
+use tenon_http_kit::codes as kit;
+
+use crate::codes;
+use crate::failure::Failure;
+use crate::headers::of_caller;
+
+/// The longest user id, in bytes.
+const USER_BYTES_MAX: usize = 255;
+
+/// The connected user of a call: of the user's own token, or named beside an API key.
+pub(crate) fn identify(
+    plan: &ProjectPlan,
+    tokens: &UserTokens,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<EndUserId, Failure> {
+    let unauthorized = || Failure::new(&kit::UNAUTHORIZED);
+    let bearer = bearer_token(headers).ok_or_else(unauthorized)?;
+    let user = if is_user_token(bearer) {
+        tokens.verify(plan, bearer, now).map_err(|error| refused(&error))?.user
+    } else {
+        plan.authenticate(bearer).ok_or_else(unauthorized)?;
+        named(headers)?
+    };
+    if plan.disabled_users.contains(&user) {
+        return Err(Failure::new(&kit::FORBIDDEN).detail("the connected user is disabled"));
+    }
+    Ok(user)
+}
+
+/// The user that a caller with an API key names.
+fn named(headers: &HeaderMap) -> Result<EndUserId, Failure> {
+    let required = || {
+        Failure::new(&codes::USER_REQUIRED)
+            .detail("name the connected user in one `X-Tenon-User` header, at most 255 bytes")
+    };
+    let user = of_caller(headers, ["x-tenon-user", "x-paragon-user"]).map_err(|()| required())?;
+    let user = user.ok_or_else(required)?;
+    if user.len() > USER_BYTES_MAX || user.chars().any(char::is_control) {
+        return Err(required());
+    }
+    Ok(EndUserId::new(user))
+}
+
+fn refused(error: &UserTokenError) -> Failure {
+    Failure::new(&kit::UNAUTHORIZED).detail(error.to_string())
+}

@@ -1,0 +1,12 @@
+//! The proxy between real sockets: a caller on one side, a provider on the other.
+
+mod accounts;
+mod answers;
+mod callers;
+mod failures;
+mod limits;
+mod requests;
+mod smuggling;
+mod stage;
+mod streaming;
+mod whole;
