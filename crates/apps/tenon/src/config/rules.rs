@@ -69,7 +69,7 @@ fn of_databases(settings: &Settings, found: &mut Vec<Broken>) {
             found.push(("postgres.execution_url", message.to_owned()));
         }
         (None, None) => {
-            let vault = settings.vault.connections_max.saturating_mul(2);
+            let vault = settings.vault.connections_max.saturating_mul(4);
             let pools =
                 postgres.config_connections_max + postgres.execution_connections_max + vault;
             let needed = pools.saturating_add(SPARE_CONNECTIONS);

@@ -125,7 +125,7 @@ fn all_broken_rules_are_told_at_once() {
 #[test]
 fn pools_that_do_not_fit_the_embedded_server_are_refused() {
     let file = "[postgres]\nexecution_connections_max = 50\n";
-    assert!(message(from(file, &[])).contains("must be at least 66"));
+    assert!(message(from(file, &[])).contains("must be at least 90"));
     let with_servers =
         format!("{file}config_url = \"postgres://h/c\"\nexecution_url = \"postgres://h/e\"\n");
     from(&with_servers, &[]).expect("an outside server has limits of its own");

@@ -16,7 +16,7 @@ pub struct Vault {
     pub values_url: Option<ConnectionUrl>,
     /// The database of wrapped keys and of the audit; under another database role.
     pub keys_url: Option<ConnectionUrl>,
-    /// Connections to each of them.
+    /// Connections to each of them that write, and as many that only read.
     pub connections_max: u32,
     /// The root of all keys: `file:/path`, `aws-kms:arn`, `gcp-kms:projects/...`,
     /// `azure-kv:https://...`, `transit:https://...`. There is no default.
@@ -48,7 +48,7 @@ impl Default for Vault {
         Self {
             values_url: None,
             keys_url: None,
-            connections_max: 8,
+            connections_max: 6,
             root_key: None,
             old_root_keys: Vec::new(),
             grant_key_file: None,

@@ -47,6 +47,7 @@ impl VaultRole {
         )?;
         let store = |url: &str| tenon_pg_vault::Settings {
             connections_max: settings.vault.connections_max,
+            readers_max: settings.vault.connections_max,
             acquire_timeout: Duration::from_millis(settings.postgres.acquire_timeout_ms),
             statement_timeout: Duration::from_millis(settings.postgres.statement_timeout_ms),
             ..tenon_pg_vault::Settings::new(url)
