@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes sure that the tests find PostgreSQL, redis-server and an authorization server. The tests
-# start and stop their own; no service of the machine is started, used or changed.
+# Makes sure that the tests find PostgreSQL, redis-server, an authorization server and stand-ins for
+# providers. The tests start and stop their own; no service of the machine is started, used or
+# changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -57,3 +58,14 @@ if [ ! -f tests/oidc/node_modules/oidc-provider/package.json ]; then
     echo "npm is not installed: the tests with oidc-provider will be passed over" >&2
   fi
 fi
+
+# So do the tests with stand-ins for providers.
+if [ ! -f tests/emulate/node_modules/emulate/package.json ] && command -v npm >/dev/null; then
+  echo "installing for the tests: emulate"
+  npm ci --prefix tests/emulate --ignore-scripts --silent \
+    || echo "emulate could not be installed: its tests will be passed over" >&2
+fi
+for tool in backlot seaweedfs; do
+  tests/providers/install.sh "$tool" \
+    || echo "$tool could not be installed: its tests will be passed over" >&2
+done

@@ -5,10 +5,15 @@
 //! `/proc` for the product's whole process tree, PostgreSQL and function runners included.
 
 mod calibration;
+mod envelope;
 mod figures;
 mod load;
+mod nginx;
 mod proc;
 mod product;
+mod proxy;
+mod vault;
+mod wrk;
 
 use std::process::ExitCode;
 
@@ -23,7 +28,8 @@ use super::global::Global;
 /// Measure this build on this machine.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  tenon bench                    everything, about two minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: accept, run3, step, waiting, idle, start."
+    after_help = "Examples:\n  tenon bench                    everything, about four minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: start, idle, accept, run3, step, waiting, proxy, envelope, vault.
+proxy needs nginx and wrk; envelope is compared with openssl, where it is there."
 )]
 pub struct BenchArgs {
     /// Groups or figures to measure, such as `run3` or `idle.rss`; everything when left out.
@@ -80,7 +86,8 @@ impl Figure {
 }
 
 /// The groups, in the order they run.
-const GROUPS: [&str; 6] = ["start", "idle", "accept", "run3", "step", "waiting"];
+const GROUPS: [&str; 9] =
+    ["start", "idle", "accept", "run3", "step", "waiting", "proxy", "envelope", "vault"];
 
 /// Runs the command.
 ///
@@ -107,6 +114,9 @@ pub async fn run(args: BenchArgs, global: &Global) -> anyhow::Result<ExitCode> {
             "accept" => bench.accept().await?,
             "run3" => bench.run3().await?,
             "step" => bench.step().await?,
+            "proxy" => proxy::measure(bench.length()).await?,
+            "envelope" => envelope::measure().await?,
+            "vault" => vault::measure(bench.length()).await?,
             _ => bench.waiting().await?,
         };
         for figure in figures {
@@ -132,6 +142,6 @@ fn print(figure: &Figure, as_json: bool) -> anyhow::Result<()> {
         ),
         _ => String::new(),
     };
-    println!("{:<14} {:>12.3} {:<8}{against}", figure.name, figure.value, figure.unit);
+    println!("{:<24} {:>12.3} {:<8}{against}", figure.name, figure.value, figure.unit);
     Ok(())
 }

@@ -13,10 +13,9 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
 use tenon_domain::{Clock, ProjectId, SystemClock};
-use tenon_vault::audit::verify_chain;
+use tenon_vault::audit::{ChainHead, ChainVerifier};
 use tenon_vault::ports::KeyStore as _;
 use tenon_vault::rotation::RotationReport;
-use tokio_util::task::TaskTracker;
 
 use super::dev;
 use super::global::Global;
@@ -31,6 +30,9 @@ Examples:
   tenon vault rotate-root                after vault.root_key changed: move everything to it
   tenon vault audit 5f2c...              who opened what in a project
   tenon vault audit 5f2c... --verify     whether a row was changed or removed";
+
+/// Records that are read at once.
+const AUDIT_PAGE: u32 = 1_000;
 
 /// Operate the vault: keys, rotation, audit.
 #[derive(Debug, Args)]
@@ -80,6 +82,7 @@ struct RotateArgs {
 #[derive(Debug, Args)]
 struct AuditArgs {
     /// The project.
+    #[arg(id = "audited", value_name = "PROJECT")]
     project: ProjectId,
     /// Check the chain of all records in place of showing them.
     #[arg(long)]
@@ -112,8 +115,7 @@ pub async fn run(args: VaultArgs, global: &Global) -> anyhow::Result<ExitCode> {
     }
     let settings = load(&Sources::of_process(args.config.clone()))?;
     super::init_logging(&settings.log);
-    let tasks = TaskTracker::new();
-    let vault = open(settings, &args.dir, &tasks).await?;
+    let vault = open(settings, &args.dir).await?;
     match args.command {
         VaultCommand::Rotate(rotate) => {
             let days = i64::from(rotate.older_than_days) * 24;
@@ -146,11 +148,7 @@ fn made(path: &Path, what: &str, global: &Global) {
 }
 
 /// The vault of the settings, else of the `tenon dev` that runs in `dir`.
-async fn open(
-    mut settings: Settings,
-    dir: &Path,
-    tasks: &TaskTracker,
-) -> anyhow::Result<VaultRole> {
+async fn open(mut settings: Settings, dir: &Path) -> anyhow::Result<VaultRole> {
     let urls = (&settings.vault.values_url, &settings.vault.keys_url);
     let databases = match urls {
         (Some(values), Some(keys)) => VaultDatabases {
@@ -170,7 +168,7 @@ async fn open(
         }
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    VaultRole::open(&settings, Some(&databases), &clock, tasks).await
+    VaultRole::open(&settings, Some(&databases), &clock).await
 }
 
 fn show_progress(report: RotationReport) {
@@ -224,20 +222,23 @@ async fn show(vault: &VaultRole, audit: &AuditArgs, global: &Global) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-/// Walks the whole chain, page by page; each page begins with the last record of the one before.
+/// Walks the whole chain, page by page; it may be longer than what fits into memory.
 async fn verify(vault: &VaultRole, audit: &AuditArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let mut records = Vec::new();
-    let mut after = 0;
+    let mut verifier = ChainVerifier::new(audit.project, ChainHead::default());
     loop {
-        let page = vault.keys().audit(audit.project, after, 1_000).await?;
-        let Some((_, last)) = page.last() else { break };
-        after = last.number;
-        records.extend(page);
+        let after = verifier.head().number;
+        let page = vault.keys().audit(audit.project, after, AUDIT_PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        for (record, link) in &page {
+            verifier.push(record, link).context("the audit was tampered with")?;
+        }
     }
-    verify_chain(&records).context("the audit was tampered with")?;
+    let head = verifier.finish().context("the audit was tampered with")?;
     match global.json {
-        true => terminal::print_json(&json!({ "records": records.len(), "intact": true })),
-        false => terminal::print(&format!("{} records, the chain is whole", records.len())),
+        true => terminal::print_json(&json!({ "records": head.number, "intact": true })),
+        false => terminal::print(&format!("{} records, the chain is whole", head.number)),
     }
     Ok(ExitCode::SUCCESS)
 }

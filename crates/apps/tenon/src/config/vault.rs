@@ -31,9 +31,10 @@ pub struct Vault {
     pub url: Option<Url>,
     /// The authority that signs the certificates of all roles, PEM.
     pub authority_file: Option<PathBuf>,
-    /// The certificate of this process, PEM.
+    /// The certificate of this process, PEM. `{role}` in its name stands for the role: a process
+    /// with several roles has one for each.
     pub certificate_file: Option<PathBuf>,
-    /// Its key, PEM.
+    /// Its key, PEM; named in the same way.
     pub key_file: Option<PathBuf>,
     /// How long an opened value may be used again without asking the vault.
     pub cache_ttl_ms: u64,

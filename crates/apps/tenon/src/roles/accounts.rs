@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tenon_connector::catalog::Catalog;
 use tenon_contract::grant::GrantKey;
 use tenon_contract::vault::Vault;
@@ -15,9 +15,15 @@ use tenon_vault_rpc::{ClientSettings, VaultClient};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
-use super::vault::{VaultRole, grant_key, identity};
+use super::vault::{ROLE_PLACE, VaultRole, grant_key, has_certificate_for_each_role, identity};
 use super::{Parts, Role, Store};
+use crate::config::Settings;
+
+/// The roles that use accounts, and as whom the vault knows them.
+const USERS: [(Role, Caller); 3] =
+    [(Role::Api, Caller::Api), (Role::Worker, Caller::Worker), (Role::Proxy, Caller::Proxy)];
 
 /// What the roles of one process share.
 pub(super) struct Accounts {
@@ -28,7 +34,8 @@ pub(super) struct Accounts {
     /// The vault itself, where this process has the role.
     pub(super) vault_service: Option<VaultRole>,
     egress: Option<Arc<HttpEgress>>,
-    remote: Option<Arc<dyn Vault>>,
+    /// The vault elsewhere, as each role of this process that uses it.
+    remotes: Vec<(Caller, Arc<dyn Vault>)>,
     /// One for each role that uses accounts: the vault knows them apart.
     accesses: Vec<(Caller, CredentialAccess)>,
 }
@@ -48,7 +55,7 @@ impl Accounts {
         let vault_service = match parts.roles.has(Role::Vault) {
             true => {
                 let databases = parts.vault.as_ref();
-                Some(VaultRole::open(settings, databases, clock, tasks).await?)
+                Some(VaultRole::open(settings, databases, clock).await?)
             }
             false => None,
         };
@@ -62,28 +69,24 @@ impl Accounts {
             true => grant_key(settings)?.map(Arc::new),
             false => None,
         };
-        let remote: Option<Arc<dyn Vault>> = match &settings.vault.url {
-            Some(url) if vault_service.is_none() => {
-                let client =
-                    VaultClient::new(url.clone(), &identity(settings)?, ClientSettings::default())?;
-                Some(Arc::new(client))
-            }
-            _ => None,
+        let users: Vec<Caller> = USERS
+            .into_iter()
+            .filter(|(role, _)| parts.roles.has(*role))
+            .map(|(_, caller)| caller)
+            .collect();
+        let remotes = match &settings.vault.url {
+            Some(url) if vault_service.is_none() => remotes(settings, url, &users)?,
+            _ => Vec::new(),
         };
         let mut accounts = Self {
             grants,
             catalog: Arc::new(Catalog::default()),
             vault_service,
             egress,
-            remote,
+            remotes,
             accesses: Vec::new(),
         };
-        let users = [
-            (Role::Api, Caller::Api),
-            (Role::Worker, Caller::Worker),
-            (Role::Proxy, Caller::Proxy),
-        ];
-        for (_, caller) in users.into_iter().filter(|(role, _)| parts.roles.has(*role)) {
+        for caller in users {
             let Some(vault) = accounts.vault(caller) else { continue };
             let access = CredentialAccess::new(AccessParts {
                 vault,
@@ -111,7 +114,10 @@ impl Accounts {
     pub(super) fn vault(&self, caller: Caller) -> Option<Arc<dyn Vault>> {
         match &self.vault_service {
             Some(service) => Some(service.handle(caller)),
-            None => self.remote.clone(),
+            None => {
+                let remote = self.remotes.iter().find(|(other, _)| *other == caller);
+                remote.map(|(_, vault)| vault.clone())
+            }
         }
     }
 
@@ -155,4 +161,30 @@ impl Accounts {
             access.drain().await;
         }
     }
+}
+
+/// The vault at `url`, once for each of its users: the vault knows a role by its certificate, so
+/// several roles in one process come with one each.
+fn remotes(
+    settings: &Settings,
+    url: &Url,
+    users: &[Caller],
+) -> anyhow::Result<Vec<(Caller, Arc<dyn Vault>)>> {
+    if users.len() > 1 && !has_certificate_for_each_role(settings) {
+        let roles: Vec<&str> = users.iter().map(|caller| caller.name()).collect();
+        bail!(
+            "the vault knows a role by its certificate, and this process has the roles {}: write \
+             {ROLE_PLACE} where the names of the files differ, as in vault.certificate_file = \
+             \"/etc/tenon/tls/{ROLE_PLACE}.pem\" and vault.key_file = \
+             \"/etc/tenon/tls/{ROLE_PLACE}.key\"",
+            roles.join(", ")
+        );
+    }
+    let mut remotes: Vec<(Caller, Arc<dyn Vault>)> = Vec::with_capacity(users.len());
+    for caller in users {
+        let identity = identity(settings, caller.name())?;
+        let client = VaultClient::new(url.clone(), &identity, ClientSettings::default())?;
+        remotes.push((*caller, Arc::new(client)));
+    }
+    Ok(remotes)
 }

@@ -129,7 +129,8 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
         duties::start(&duties::Duties::of(&shared)?, &duties, &stopping);
     }
     if let Some(vault) = &shared.accounts.vault_service {
-        vault.listen(&parts.settings, &listeners, &stopping).await?;
+        // Until the end: workers of other processes need it for what they have begun.
+        vault.listen(&parts.settings, &duties, &stopping).await?;
     }
     if let Some(listener) = listener {
         let router = listening::routes(&parts, &shared, configuration.as_ref(), &listening)?;

@@ -2,7 +2,7 @@
 //! process directly and for those of others over mutual TLS.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +22,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::VaultDatabases;
+use super::{Role, VaultDatabases};
 use crate::config::Settings;
+
+/// Stands for the role's name in `vault.certificate_file` and `vault.key_file`.
+pub(super) const ROLE_PLACE: &str = "{role}";
 
 /// The vault of this process.
 pub(crate) struct VaultRole {
@@ -40,7 +43,6 @@ impl VaultRole {
         settings: &Settings,
         databases: Option<&VaultDatabases>,
         clock: &Arc<dyn Clock>,
-        tasks: &TaskTracker,
     ) -> anyhow::Result<Self> {
         let databases = databases.context(
             "the role `vault` needs its two databases: set vault.values_url and vault.keys_url",
@@ -67,7 +69,9 @@ impl VaultRole {
             clock: clock.clone(),
             settings: tenon_vault::settings::Settings::default(),
         });
-        tasks.spawn(background.run());
+        // It ends with the service, which lives as long as its users: a stop cannot wait for it,
+        // and need not. Whoever waits for a record of the audit is waited for.
+        tokio::spawn(background.run());
         Ok(Self { service, keys })
     }
 
@@ -97,10 +101,11 @@ impl VaultRole {
         stopping: &CancellationToken,
     ) -> anyhow::Result<()> {
         let Some(address) = settings.vault.listen else { return Ok(()) };
-        let identity = identity(settings)?;
+        let identity = identity(settings, Role::Vault.name())?;
         let listener = TcpListener::bind(address).await.with_context(|| {
             format!("the vault cannot listen on {address}; set another `vault.listen`")
         })?;
+        let address = listener.local_addr()?;
         tracing::info!(%address, "the vault listens for the other roles");
         let handles: HashMap<String, Arc<dyn Vault>> = Caller::ALL
             .into_iter()
@@ -118,11 +123,19 @@ impl VaultRole {
     }
 }
 
-/// The certificates of this process.
+/// Whether the files of certificates are named by role.
+pub(super) fn has_certificate_for_each_role(settings: &Settings) -> bool {
+    let vault = &settings.vault;
+    [&vault.certificate_file, &vault.key_file]
+        .into_iter()
+        .all(|file| file.as_ref().is_some_and(|file| file.to_string_lossy().contains(ROLE_PLACE)))
+}
+
+/// The certificate of a role of this process.
 ///
 /// # Errors
-/// When one is not set or cannot be read.
-pub(super) fn identity(settings: &Settings) -> anyhow::Result<Identity> {
+/// When one of the files is not set or cannot be read.
+pub(super) fn identity(settings: &Settings, role: &str) -> anyhow::Result<Identity> {
     let vault = &settings.vault;
     let (Some(authority), Some(certificate), Some(key)) =
         (&vault.authority_file, &vault.certificate_file, &vault.key_file)
@@ -132,7 +145,11 @@ pub(super) fn identity(settings: &Settings) -> anyhow::Result<Identity> {
              vault.certificate_file and vault.key_file (`tenon certificates` makes them)"
         );
     };
-    Ok(Identity::from_files(authority, certificate, key)?)
+    let of_role = |file: &Path| match file.to_str() {
+        Some(text) => PathBuf::from(text.replace(ROLE_PLACE, role)),
+        None => file.to_owned(),
+    };
+    Ok(Identity::from_files(authority, &of_role(certificate), &of_role(key))?)
 }
 
 /// The key that signs grants, where one is set.

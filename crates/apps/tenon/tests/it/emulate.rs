@@ -25,7 +25,7 @@ const DOCUMENTED_PORT: u16 = 4100;
 const REPO: &str = "repos/octocat/hello-world";
 
 /// Runs its arguments until its standard input ends, so that they never outlive the test.
-pub const KEEPER: &str = r#""$@" & read -r _; kill "$!"; wait "$!""#;
+const KEEPER: &str = r#""$@" & read -r _; kill "$!"; wait "$!""#;
 
 #[tokio::test]
 async fn a_request_opens_an_issue_and_announces_it() {

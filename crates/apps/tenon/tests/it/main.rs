@@ -1,5 +1,6 @@
 //! The product from outside: every test starts the real binary and talks to it over HTTP.
 
+mod accounts;
 mod bad_input;
 mod durability;
 mod emulate;

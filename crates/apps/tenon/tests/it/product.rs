@@ -99,20 +99,20 @@ impl Product {
         let text = fs::read_to_string(folder.join("data/dev.json")).expect("dev.json is there");
         let access: Value = serde_json::from_str(&text).expect("dev.json is JSON");
         let field = |name: &str| access[name].as_str().expect("a text in dev.json").to_owned();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(60))
-            .build()
-            .expect("a client without TLS files can be built");
         Self {
             base: field("server"),
             project: field("project"),
             key: field("api_key"),
             execution_url: field("execution_url"),
             pid,
-            http,
+            http: client(),
             own,
         }
+    }
+
+    /// A product that something else starts and stops.
+    pub fn elsewhere(base: String, project: String, key: String, execution_url: String) -> Self {
+        Self { base, project, key, execution_url, pid: 0, http: client(), own: None }
     }
 
     /// Asks the process to stop (SIGTERM) and waits until it has. The test goes on meanwhile: a
@@ -305,6 +305,14 @@ impl Drop for Product {
     }
 }
 
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(60))
+        .build()
+        .expect("a client without TLS files can be built")
+}
+
 /// A name that no other test uses.
 pub fn fresh_name() -> String {
     format!("t-{}", Uuid::new_v4().simple())
@@ -377,8 +385,9 @@ fn spawn(folder: &Path, settings: &[(String, String)]) -> Child {
         .expect("the product can be started")
 }
 
+/// Has a shell stop the process `pid` and remove the folder once the process `owner` has ended.
 #[expect(clippy::zombie_processes, reason = "the shell ends after its owner")]
-fn watch(owner: u32, pid: u32, folder: &Path) {
+pub fn watch(owner: u32, pid: u32, folder: &Path) {
     let ids = [owner.to_string(), pid.to_string()];
     Command::new("sh")
         .args(["-c", WATCHDOG, "watchdog"])
@@ -415,7 +424,8 @@ fn wait_until_ready(folder: &Path, pid: u32) {
     }
 }
 
-fn ends_within(child: &mut Child, limit: Duration) -> bool {
+/// Waits until a child has ended; `false` when it has not by then.
+pub fn ends_within(child: &mut Child, limit: Duration) -> bool {
     let give_up = Instant::now() + limit;
     loop {
         match child.try_wait() {

@@ -109,6 +109,10 @@ impl Configuration {
         }
         kept?;
         self.publisher.publish_user_change(project, &user).await;
+        if matches!(place, Place::Again(_)) {
+            // Whoever knows the account as dead, or holds its old token, looks again at once.
+            self.publisher.announce(&format!("secret:{}", credential.secret)).await;
+        }
         Ok(credential)
     }
 

@@ -129,16 +129,13 @@ fn header_value(headers: &HeaderMap, name: &HeaderName) -> String {
     headers.get_all(name).iter().map(value).collect::<Vec<_>>().join(",")
 }
 
-/// S3 signs each segment encoded once; the others sign the encoded path encoded once more, with
-/// empty segments left out.
+/// S3 signs the key encoded once, whose slashes stay as they are however they were written; the
+/// others sign the encoded path encoded once more, with empty segments left out.
 fn path(url: &Url, is_s3: bool) -> String {
     let path = url.path();
     if is_s3 {
-        return path
-            .split('/')
-            .map(|segment| encode_bytes(&percent_decode_str(segment).collect::<Vec<u8>>()))
-            .collect::<Vec<_>>()
-            .join("/");
+        let decoded: Vec<u8> = percent_decode_str(path).collect();
+        return decoded.split(|&byte| byte == b'/').map(encode_bytes).collect::<Vec<_>>().join("/");
     }
     let segments: Vec<String> =
         path.split('/').filter(|segment| !segment.is_empty()).map(encode).collect();

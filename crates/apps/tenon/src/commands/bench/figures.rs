@@ -36,7 +36,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    fn length(&self) -> Duration {
+    /// Length of each measurement.
+    pub fn length(&self) -> Duration {
         Duration::from_secs(self.seconds)
     }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tokio::process::{Child, Command};
 
 use super::proc::Tree;
+use crate::roles::VaultDatabases;
 
 /// How long the product may take to be ready for the first time, initdb included.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,6 +25,9 @@ pub struct Access {
     pub api_key: String,
     /// The execution database, for the calibration.
     pub execution_url: String,
+    /// The vault's databases.
+    #[serde(default)]
+    pub vault: Option<VaultDatabases>,
 }
 
 /// A running product.

@@ -43,8 +43,7 @@ struct Way {
 }
 
 impl Way {
-    const NONE: Self =
-        Self { rate_1k: 0.0, rate_64k: 0.0, cpu_1k_us: f64::MAX, p50_us: f64::MAX };
+    const NONE: Self = Self { rate_1k: 0.0, rate_64k: 0.0, cpu_1k_us: f64::MAX, p50_us: f64::MAX };
 
     fn better(self, other: Self) -> Self {
         Self {
@@ -93,7 +92,12 @@ fn figures(direct: Way, nginx: Way, tenon: Way, growth_bytes: u64) -> Vec<Figure
     let of = |name, value, unit| Calibration { name, value, unit };
     let added = |way: Way| (way.p50_us - direct.p50_us).max(0.0);
     vec![
-        Figure::against("proxy.rate_1k", tenon.rate_1k, "req/s", of("nginx", nginx.rate_1k, "req/s")),
+        Figure::against(
+            "proxy.rate_1k",
+            tenon.rate_1k,
+            "req/s",
+            of("nginx", nginx.rate_1k, "req/s"),
+        ),
         Figure::against(
             "proxy.rate_1k_of_direct",
             tenon.rate_1k,

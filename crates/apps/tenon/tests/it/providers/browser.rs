@@ -18,9 +18,9 @@ pub async fn agree(page: &Url, user: &str) -> Url {
     let status = shown.status();
     let html = shown.text().await.expect("the page is text");
     assert_eq!(status, StatusCode::OK, "no consent page: {html}");
-    let (action, fields) = forms(&html)
+    let Form { action, fields, .. } = forms(&html)
         .into_iter()
-        .find(|(_, fields)| fields.values().any(|value| value == user))
+        .find(|form| form.shown.contains(&format!(">{user}<")))
         .unwrap_or_else(|| panic!("no form for {user}: {html}"));
     let target = page.join(&action).expect("the form's action is a URL");
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
@@ -30,8 +30,17 @@ pub async fn agree(page: &Url, user: &str) -> Url {
     location.to_str().expect("a URL is text").parse().expect("it leads to a URL")
 }
 
-/// The forms of a page: where they go and what they send.
-fn forms(html: &str) -> Vec<(String, BTreeMap<String, String>)> {
+/// A form of a page.
+struct Form {
+    /// Where it goes.
+    action: String,
+    /// What it sends.
+    fields: BTreeMap<String, String>,
+    /// What is inside, as HTML.
+    shown: String,
+}
+
+fn forms(html: &str) -> Vec<Form> {
     let form = |text: &str| {
         let (head, rest) = text.split_once('>')?;
         let inside = rest.split("</form").next()?;
@@ -43,7 +52,7 @@ fn forms(html: &str) -> Vec<(String, BTreeMap<String, String>)> {
                 Some((attribute(tag, "name")?, attribute(tag, "value")?))
             })
             .collect();
-        Some((attribute(head, "action")?, fields))
+        Some(Form { action: attribute(head, "action")?, fields, shown: inside.to_owned() })
     };
     html.split("<form").skip(1).filter_map(form).collect()
 }

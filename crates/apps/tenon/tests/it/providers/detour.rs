@@ -1,10 +1,12 @@
 //! The way out with another map: calls to a provider's hosts go to a server on loopback, calls to
-//! anywhere else are refused. Method, headers and body stay as they are.
+//! anywhere else are refused. Method, headers and body stay as they are; links in the headers of
+//! answers are put back, as reverse proxies do.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use async_trait::async_trait;
-use http::HeaderValue;
+use http::header::{LINK, LOCATION};
+use http::{HeaderMap, HeaderValue};
 use tenon_contract::egress::{Egress, Error, OutboundRequest, OutboundResponse};
 use tenon_egress::{EgressSettings, HttpEgress};
 use url::Url;
@@ -55,6 +57,20 @@ impl Detour {
         })?;
         Some(moved.parse().expect("a URL with another beginning is a URL"))
     }
+
+    /// Lets links lead to the provider again.
+    fn put_back(&self, headers: &mut HeaderMap) {
+        for name in [LINK, LOCATION] {
+            let Some(value) = headers.get(&name).and_then(|value| value.to_str().ok()) else {
+                continue;
+            };
+            let route = self.routes.iter().find(|route| value.contains(&route.to));
+            let Some(route) = route else { continue };
+            let value = value.replace(&route.to, route.from);
+            let value = HeaderValue::from_str(&value).expect("it was a header before");
+            headers.insert(name, value);
+        }
+    }
 }
 
 #[async_trait]
@@ -70,6 +86,8 @@ impl Egress for Detour {
             request.headers.insert("x-forwarded-host", host);
         }
         request.url = url;
-        self.inner.send(request).await
+        let mut answer = self.inner.send(request).await?;
+        self.put_back(&mut answer.headers);
+        Ok(answer)
     }
 }

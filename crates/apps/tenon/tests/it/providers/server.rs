@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::emulate::{self, KEEPER};
+use crate::emulate;
 
 /// How long an installation may take.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(240);
@@ -18,6 +18,10 @@ const INSTALL_TIMEOUT: Duration = Duration::from_secs(240);
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often it is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Runs its arguments until its standard input ends, so that they never outlive the test. Nobody
+/// needs their files any more, and SeaweedFS takes half a minute to end in peace, or never does.
+const KEEPER: &str = r#""$@" & read -r _; kill -KILL "$!"; wait "$!""#;
 
 /// A running server.
 pub struct Server {
@@ -101,9 +105,8 @@ pub async fn emulate(service: &str, seed: &Value) -> Option<Server> {
     let file = folder.path().join("seed.json");
     fs::write(&file, seed.to_string()).expect("the seed can be written");
     let port = free_ports::<1>()[0];
-    let mut arguments: Vec<OsString> = ["node_modules/emulate/dist/index.js", "start", "--service"]
-        .map(OsString::from)
-        .into();
+    let mut arguments: Vec<OsString> =
+        ["node_modules/emulate/dist/index.js", "start", "--service"].map(OsString::from).into();
     arguments.extend([service, "--port", &port.to_string(), "--seed"].map(OsString::from));
     arguments.push(file.into());
     let directory = emulate::folder();

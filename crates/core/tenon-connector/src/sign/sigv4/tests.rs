@@ -147,3 +147,11 @@ fn a_streamed_body_is_signed_as_unknown_and_the_session_goes_along() {
     assert!(value.contains(names), "{value}");
     assert!(headers["authorization"].is_sensitive());
 }
+
+#[test]
+fn a_slash_in_a_key_is_signed_as_one_however_it_is_written() {
+    let path = |text: &str| super::path(&text.parse().expect("a URL"), true);
+    let expected = "/bucket/a%20b/c%2525%28%29~";
+    assert_eq!(path("https://s3.example.com/bucket/a%20b%2Fc%2525()~"), expected);
+    assert_eq!(path("https://s3.example.com/bucket/a%20b/c%2525%28%29~"), expected);
+}

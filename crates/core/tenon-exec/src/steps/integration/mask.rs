@@ -1,9 +1,12 @@
 //! Takes the credential out of an answer that repeats it: services that echo requests do, and
 //! error texts that quote a token. So it reaches neither history nor later steps.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
 use memchr::memmem;
+use serde_json::Value;
 use tenon_connector::call::{Answer, Call};
 use tenon_connector::inject::Injected;
 use tenon_connector::request::url::encode;
@@ -29,8 +32,11 @@ impl Mask {
         for value in call.headers.values().filter(|value| value.is_sensitive()) {
             let Ok(text) = value.to_str() else { continue };
             mask.add(text);
-            if let Some((_, credentials)) = text.split_once(' ') {
+            if let Some((scheme, credentials)) = text.split_once(' ') {
                 mask.add(credentials);
+                if scheme.eq_ignore_ascii_case("basic") {
+                    mask.add_password(credentials);
+                }
             }
         }
         for (name, value) in call.url.query_pairs() {
@@ -41,12 +47,20 @@ impl Mask {
         mask
     }
 
+    /// The password of HTTP Basic, which an answer may quote as the user wrote it.
+    fn add_password(&mut self, credentials: &str) {
+        let Ok(decoded) = STANDARD.decode(credentials).map(Zeroizing::new) else { return };
+        let Ok(decoded) = std::str::from_utf8(&decoded) else { return };
+        if let Some((_, password)) = decoded.split_once(':') {
+            self.add(password);
+        }
+    }
+
     fn add(&mut self, secret: &str) {
         if secret.len() < FOUND_BYTES_MIN {
             return;
         }
-        // As it is, as in a URL, and as some write it in JSON.
-        for form in [secret.to_owned(), encode(secret), secret.replace('/', "\\/")] {
+        for form in forms(secret) {
             let form = Zeroizing::new(form.into_bytes());
             if !self.0.contains(&form) {
                 self.0.push(form);
@@ -103,6 +117,21 @@ impl Mask {
     }
 }
 
+/// How an answer may write a secret: as it is, as in a URL or a form, in JSON, and in HTML.
+fn forms(secret: &str) -> [String; 6] {
+    let quoted = Value::from(secret).to_string();
+    let json = quoted[1..quoted.len() - 1].to_owned();
+    let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    [
+        secret.to_owned(),
+        encode(secret),
+        encode(secret).replace("%20", "+"),
+        json.replace('/', "\\/"),
+        json,
+        html.replace('"', "&quot;"),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use http::{Method, StatusCode};
@@ -140,6 +169,27 @@ mod tests {
         assert!(text.contains("page-of-many") && text.contains("application/json"), "{text}");
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
         assert!(!headers["x-echo"].to_str().expect("text").contains("canary"));
+    }
+
+    #[tokio::test]
+    async fn quotes_are_found_however_they_are_written() {
+        let secret = r#"canary "1"\<2> a b"#;
+        for written in [
+            serde_json::json!({ "said": secret }).to_string(),
+            secret.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
+            "canary+%221%22%5C%3C2%3E+a+b".to_owned(),
+        ] {
+            let (text, _) =
+                cleaned(mask(&format!("Bearer {secret}"), "https://x/"), &written).await;
+            assert!(!text.contains("canary"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_of_http_basic_is_taken_out_too() {
+        let basic = format!("Basic {}", STANDARD.encode("ada:canary:with-colon"));
+        let (text, _) = cleaned(mask(&basic, "https://x/"), "no canary:with-colon here").await;
+        assert_eq!(text, "no *** here");
     }
 
     #[tokio::test]

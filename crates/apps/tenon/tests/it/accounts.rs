@@ -1,0 +1,14 @@
+//! Connected accounts from outside: linked in a browser, used by workflows and the proxy, renewed,
+//! refused, moved between keys; the provider is a simulator on loopback.
+
+mod apart;
+mod canaries;
+mod connect;
+mod installation;
+mod provider;
+mod proxy;
+mod quotas;
+mod rotation;
+mod stage;
+mod steps;
+mod traces;

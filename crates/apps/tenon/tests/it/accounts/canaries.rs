@@ -1,0 +1,150 @@
+//! Secrets that are easy to recognise go through everything, and then they are looked for in all
+//! that was written: rows and files of all databases, blobs, logs at debug level.
+//!
+//! `TENON_CANARIES` is how many accounts there are, 300 when left out; 10,000 for a release.
+
+use std::sync::Arc;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::installation::Installation;
+use super::provider::{KEY_PREFIX, Provider};
+use super::stage::Stage;
+use super::traces::Traces;
+use crate::product::{answer, fresh_name, text_of};
+
+/// Accounts when the environment does not say.
+const ACCOUNTS_DEFAULT: usize = 300;
+/// Of so many accounts one is linked by OAuth in a browser.
+const OAUTH_EVERY: usize = 6;
+/// Of so many accounts one has a run.
+const RUN_EVERY: usize = 10;
+/// Accounts at once.
+const AT_ONCE: usize = 16;
+/// What all secrets hold, those of the simulator too.
+const MARK: &str = "canary-";
+
+fn accounts() -> usize {
+    let count = std::env::var("TENON_CANARIES").ok();
+    count.map_or(ACCOUNTS_DEFAULT, |count| count.parse().expect("TENON_CANARIES is a number"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_left_anywhere() {
+    let installation = Installation::start("debug").await;
+    let provider = Provider::start().await;
+    let stage = Arc::new(Stage::of(installation.product(), provider, &json!({})).await);
+    let events = Arc::new(Events::deploy(&stage).await);
+    let count = accounts();
+    let mut users = JoinSet::new();
+    for first in 0..AT_ONCE {
+        let (stage, events) = (stage.clone(), events.clone());
+        users.spawn(async move {
+            for number in (first..count).step_by(AT_ONCE) {
+                live(&stage, &events, number).await;
+            }
+        });
+    }
+    while let Some(lived) = users.join_next().await {
+        lived.expect("no account fails");
+    }
+    everything_goes_wrong(&stage, &events).await;
+    let name = stage.user.clone();
+    drop(stage);
+
+    let searched = everything_written(&installation, &[MARK, &name, &installation.project]).await;
+    let [traces, users, projects] = &searched[..] else { panic!("three were looked for") };
+    println!("{count} accounts, {} bytes searched", traces.bytes());
+    // The search itself works: what is no secret is found in rows, in files and in the log.
+    assert!(users.is_in("rows of public.credential"), "{:#?}", users.found());
+    assert!(users.is_in("/pg_wal/"), "{:#?}", users.found());
+    assert!(projects.is_in(".log"), "{:#?}", projects.found());
+    assert!(traces.found().is_empty(), "secrets are left:\n{:#?}", traces.found());
+}
+
+/// Looks for texts in the rows of all databases and in the files of databases, blobs and logs.
+async fn everything_written(installation: &Installation, texts: &[&str]) -> Vec<Traces> {
+    let mut searched: Vec<Traces> = texts.iter().map(|text| Traces::of(text)).collect();
+    let mut places = installation.logs();
+    places.extend([installation.file("data"), installation.postgres_folder()]);
+    for traces in &mut searched {
+        for database in &installation.databases {
+            traces.search_rows(&database.superuser_url).await;
+        }
+        for place in &places {
+            traces.search_files(place);
+        }
+    }
+    searched
+}
+
+/// The workflows of the test: what answers well, and what repeats the token.
+struct Events {
+    good: String,
+    bad: Vec<String>,
+}
+
+impl Events {
+    async fn deploy(stage: &Stage) -> Self {
+        let good = stage.deploy(stage.both_steps()).await;
+        let mut bad = Vec::new();
+        for path in ["/broken", "/garbage", "/refused"] {
+            let mut steps = stage.one_step(path);
+            bad.push(stage.deploy(steps.clone()).await);
+            steps[0]["ignore_failure"] = true.into();
+            bad.push(stage.deploy(steps).await);
+        }
+        Self { good, bad }
+    }
+}
+
+/// Everything that an account goes through.
+async fn live(stage: &Stage, events: &Events, number: usize) {
+    let user = fresh_name();
+    if number.is_multiple_of(OAUTH_EVERY) {
+        stage.connect(&user).await;
+    } else {
+        stage.connect_by_key(&user, &format!("{KEY_PREFIX}{number}-/+=&\"{user}")).await;
+    }
+    for (path, expected) in [("/things/7", 200), ("/broken", 500), ("/garbage", 200)] {
+        let (status, answered) = stage.proxied(&user, path).await;
+        assert_eq!(status.as_u16(), expected, "{answered:#}");
+    }
+    if number.is_multiple_of(RUN_EVERY) {
+        assert_eq!(stage.run_for(&user, &events.good).await["status"], "succeeded");
+        for event in &events.bad {
+            stage.run_for(&user, event).await;
+        }
+    }
+}
+
+/// One user to whom everything happens: refused keys, dead tokens, faults of the token endpoint.
+async fn everything_goes_wrong(stage: &Stage, events: &Events) {
+    let path = format!("/users/{}/credentials", stage.user);
+    let fields = json!({ "api_key": "canary-that-nobody-knows" });
+    let body = json!({ "integration": stage.connector, "auth_method": "key", "fields": fields });
+    let (status, refused) = stage.product.post(&path, &body).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:#}");
+    assert_clean(&refused);
+
+    let credential = stage.connect(&stage.user).await;
+    let token = stage.provider.last_token("/me");
+    stage.provider.revoke_family(&token);
+    let run = stage.run_for(&stage.user, &events.good).await;
+    assert_eq!(run["status"], "failed", "{run:#}");
+    assert_clean(&run);
+    assert_clean(&json!(stage.product.steps(&text_of(&run["id"])).await));
+    let probe =
+        stage.product.call(reqwest::Method::POST, &format!("/credentials/{credential}/probe"));
+    let (_, probed) = answer(probe).await;
+    assert_clean(&probed);
+    assert_clean(&stage.credential(&credential).await);
+    assert_clean(&json!(stage.events(&credential).await));
+}
+
+/// What Tenon itself says holds no secret.
+fn assert_clean(answer: &Value) {
+    assert!(!answer.to_string().contains(MARK), "a secret is in an answer: {answer:#}");
+}
