@@ -15,6 +15,7 @@ use tenon_client::{
 use tenon_domain::CredentialId;
 
 use super::global::Global;
+use super::integrations;
 use crate::terminal;
 
 const EXAMPLES: &str = "\
@@ -137,7 +138,17 @@ pub async fn run(args: CredentialsArgs, global: &Global) -> anyhow::Result<ExitC
 }
 
 async fn connect(args: ConnectArgs, client: &Client, global: &Global) -> anyhow::Result<ExitCode> {
-    let method = method(client, &args.integration, args.method.as_deref()).await?;
+    let integration = integrations::find(client, &args.integration).await?;
+    let method = method(client, &integration.connector, args.method.as_deref()).await?;
+    let needs_app = ["oauth2", "oauth1", "app_installation"].contains(&method.kind.as_str());
+    if method.browser && needs_app && !integration.apps.contains_key(&method.id) {
+        bail!(
+            "`{0}` has no app yet, so its users cannot be sent to the provider: register one there, \
+             then `tenon integrations set-app {0} --method {1} --client-id ID`",
+            args.integration,
+            method.id
+        );
+    }
     let request = ConnectRequest {
         integration: args.integration,
         fields: fields(&method, args.fields, &args.secret_files)?,
@@ -198,13 +209,12 @@ fn finished(session: &ConnectSession, global: &Global) -> anyhow::Result<ExitCod
     }
 }
 
-/// The auth method that is meant, with the fields that it asks for.
+/// The auth method of a connector that is meant, with the fields that it asks for.
 async fn method(
     client: &Client,
-    integration: &str,
+    connector: &str,
     wanted: Option<&str>,
 ) -> anyhow::Result<AuthMethod> {
-    let connector = client.integration(integration).await?.connector;
     let connectors = client.connectors().await?;
     let found = connectors.into_iter().find(|known| known.name == connector);
     let methods = found

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use tenon_client::{AppChange, Client, Integration};
+use tenon_client::{AppChange, Client, Error, Integration};
+use tenon_domain::document::did_you_mean;
 
 use super::credentials::{secrets, table};
 use super::global::Global;
@@ -96,7 +97,7 @@ pub async fn run(args: IntegrationsArgs, global: &Global) -> anyhow::Result<Exit
         }
         IntegrationsCommand::Available => available(&client, global).await?,
         IntegrationsCommand::Add(args) => {
-            show(global, &client.add_integration(&args.connector).await?);
+            show(global, &add(&client, &args.connector).await?);
         }
         IntegrationsCommand::SetApp(args) => show(global, &set_app(&client, args).await?),
         IntegrationsCommand::Enable(args) => {
@@ -131,8 +132,37 @@ async fn available(client: &Client, global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Switches a connector on; where there is none of the name, says which one may be meant.
+async fn add(client: &Client, connector: &str) -> anyhow::Result<Integration> {
+    match client.add_integration(connector).await {
+        Err(Error::Refused(mut refusal)) if refusal.code == "connector_unknown" => {
+            let known = client.connectors().await?;
+            let help = did_you_mean(connector, known.iter().map(|known| known.name.as_str()));
+            let help =
+                help.unwrap_or_else(|| "`tenon integrations available` lists them".to_owned());
+            refusal.detail = Some(format!("there is no connector `{connector}`; {help}"));
+            Err(Error::Refused(refusal).into())
+        }
+        added => Ok(added?),
+    }
+}
+
+/// An integration; where there is none of the name, says how to get it.
+pub async fn find(client: &Client, name: &str) -> anyhow::Result<Integration> {
+    match client.integration(name).await {
+        Err(Error::Refused(mut refusal)) if refusal.code == "not_found" => {
+            refusal.detail = Some(format!(
+                "there is no integration `{name}` in this project; `tenon integrations add {name}` \
+                 switches the connector on"
+            ));
+            Err(Error::Refused(refusal).into())
+        }
+        found => Ok(found?),
+    }
+}
+
 async fn set_app(client: &Client, args: AppArgs) -> anyhow::Result<Integration> {
-    let integration = client.integration(&args.integration).await?;
+    let integration = find(client, &args.integration).await?;
     let method = match args.method {
         Some(method) => method,
         None => super::credentials::default_method(client, &integration.connector).await?,

@@ -3,7 +3,7 @@
 //! It opens the vault's databases and root key itself, so it runs where the role `vault` runs, with
 //! its settings. No value is opened by any of it.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -171,12 +171,18 @@ async fn open(mut settings: Settings, dir: &Path) -> anyhow::Result<VaultRole> {
     VaultRole::open(&settings, Some(&databases), &clock).await
 }
 
+/// For people who wait; a log has no use for it.
 fn show_progress(report: RotationReport) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
     let _ = write!(std::io::stderr(), "\r{} done, {} to go   ", report.done, report.left);
 }
 
 fn done(what: &str, report: RotationReport, global: &Global) -> anyhow::Result<ExitCode> {
-    let _ = writeln!(std::io::stderr());
+    if std::io::stderr().is_terminal() {
+        let _ = writeln!(std::io::stderr());
+    }
     match global.json {
         true => {
             terminal::print_json(&json!({ "done": report.done, "damaged": report.damaged }));

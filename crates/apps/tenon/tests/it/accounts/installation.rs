@@ -29,8 +29,8 @@ pub struct Installation {
     /// Earlier ones, with commas.
     pub old_roots: String,
     log_filter: &'static str,
-    /// How long opened values are used again; as by default when not set.
-    cache_ttl_ms: Option<u32>,
+    /// How many opened values are kept; as by default when not set.
+    cache_entries_max: Option<usize>,
     vault_address: String,
     vault: Option<Running>,
     rest: Option<Running>,
@@ -66,7 +66,7 @@ impl Installation {
             old_roots: String::new(),
             databases,
             log_filter,
-            cache_ttl_ms: None,
+            cache_entries_max: None,
             vault_address,
             vault: None,
             rest: None,
@@ -149,8 +149,8 @@ impl Installation {
             ("TENON_EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8".to_owned()),
             ("TENON_VAULT__URL", self.vault_url().into()),
         ];
-        if let Some(ttl_ms) = self.cache_ttl_ms {
-            settings.push(("TENON_VAULT__CACHE_TTL_MS", ttl_ms.to_string()));
+        if let Some(entries_max) = self.cache_entries_max {
+            settings.push(("TENON_VAULT__CACHE_ENTRIES_MAX", entries_max.to_string()));
         }
         settings.extend(self.settings_of_tls());
         settings
@@ -166,9 +166,9 @@ impl Installation {
         ]
     }
 
-    /// How long opened values are used again, from the next start on.
-    pub fn set_cache_ttl_ms(&mut self, ttl_ms: u32) {
-        self.cache_ttl_ms = Some(ttl_ms);
+    /// How many opened values are kept, from the next start on.
+    pub fn set_cache_entries_max(&mut self, entries_max: usize) {
+        self.cache_entries_max = Some(entries_max);
     }
 
     /// Where the vault listens.

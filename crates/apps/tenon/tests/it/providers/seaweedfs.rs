@@ -18,8 +18,25 @@ const SECRET_KEY: &str = "tenon/secret+key";
 /// A host of one's own, whose calls are signed for it.
 const ENDPOINT: &str = "objects.tenon.example";
 
+/// A running SeaweedFS.
+struct SeaweedFs {
+    server: Server,
+    _sockets: Sockets,
+}
+
+/// The sockets that it leaves in the system's folder, wherever it keeps the rest.
+struct Sockets([(&'static str, u16); 4]);
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        for (part, port) in self.0 {
+            let _ = fs::remove_file(format!("/tmp/seaweedfs-{part}-grpc-{port}.sock"));
+        }
+    }
+}
+
 /// Starts it; `None`, with the reason printed, where it cannot be had.
-async fn start() -> Option<Server> {
+async fn start() -> Option<SeaweedFs> {
     let program = server::installed("seaweedfs")?.join("weed");
     let folder = server::new_folder();
     let config = folder.path().join("s3.json");
@@ -27,7 +44,8 @@ async fn start() -> Option<Server> {
     let actions = ["Admin", "Read", "Write", "List"];
     let identity = json!({"name": "tenon", "credentials": [keys], "actions": actions});
     fs::write(&config, json!({"identities": [identity]}).to_string()).expect("it can be written");
-    let [port, master, volume, filer, others @ ..] = server::free_ports::<8>();
+    let [port, master, volume, filer, ports @ ..] = server::free_ports::<8>();
+    let grpc = [("master", ports[0]), ("volume", ports[1]), ("filer", ports[2]), ("s3", ports[3])];
     let socket = |name: &str| folder.path().join(name).display().to_string();
     let options = [
         ("dir", folder.path().display().to_string()),
@@ -36,18 +54,14 @@ async fn start() -> Option<Server> {
         // It would tell its makers how it is used.
         ("master.telemetry", "false".to_owned()),
         ("master.port", master.to_string()),
-        ("master.port.grpc", others[0].to_string()),
         ("master.volumeSizeLimitMB", "64".to_owned()),
         ("volume.port", volume.to_string()),
-        ("volume.port.grpc", others[1].to_string()),
         ("volume.max", "8".to_owned()),
         ("filer", "true".to_owned()),
         ("filer.port", filer.to_string()),
-        ("filer.port.grpc", others[2].to_string()),
         ("filer.localSocket", socket("filer.sock")),
         ("s3", "true".to_owned()),
         ("s3.port", port.to_string()),
-        ("s3.port.grpc", others[3].to_string()),
         ("s3.port.iceberg", "0".to_owned()),
         ("s3.port.lance", "0".to_owned()),
         ("s3.localSocket", socket("s3.sock")),
@@ -55,20 +69,22 @@ async fn start() -> Option<Server> {
         ("s3.iam", "false".to_owned()),
     ];
     let options = options.map(|(name, value)| OsString::from(format!("-{name}={value}")));
-    let arguments = [OsString::from("server")].into_iter().chain(options).collect();
+    let grpc_options = grpc.map(|(part, port)| OsString::from(format!("-{part}.port.grpc={port}")));
+    let server = OsString::from("server");
+    let arguments = [server].into_iter().chain(options).chain(grpc_options).collect();
     // Without a signature nobody may see the buckets: it is ready when it says so.
     let (path, statuses) = ("/", &[403][..]);
     let directory = folder.path().to_owned();
-    Some(
-        Server::start(Launch { program, arguments, directory, port, path, statuses }, folder).await,
-    )
+    let launch = Launch { program, arguments, directory, port, path, statuses };
+    let _sockets = Sockets(grpc);
+    Some(SeaweedFs { server: Server::start(launch, folder).await, _sockets })
 }
 
 /// Calls to Amazon's host and to one's own.
-fn rig(seaweedfs: &Server) -> Rig {
+fn rig(seaweedfs: &SeaweedFs) -> Rig {
     let own = "https://objects.tenon.example/";
     let bases = ["https://s3.eu-central-1.amazonaws.com/", own];
-    let routes = bases.map(|from| Route::new(from, &seaweedfs.base, "/")).into();
+    let routes = bases.map(|from| Route::new(from, &seaweedfs.server.base, "/")).into();
     Rig::new(Detour::new(routes).telling_host())
 }
 
