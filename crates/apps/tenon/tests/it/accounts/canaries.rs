@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::installation::Installation;
-use super::provider::{KEY_PREFIX, Provider};
+use super::provider::{KEY_PREFIX, LARGE_TEXT, Provider};
 use super::stage::Stage;
 use super::traces::Traces;
 use crate::product::{answer, fresh_name, text_of};
@@ -20,7 +20,7 @@ const ACCOUNTS_DEFAULT: usize = 300;
 /// Of so many accounts one is linked by OAuth in a browser.
 const OAUTH_EVERY: usize = 6;
 /// Of so many accounts one has a run.
-const RUN_EVERY: usize = 10;
+const RUN_EVERY: usize = 15;
 /// Accounts at once.
 const AT_ONCE: usize = 16;
 /// What all secrets hold, those of the simulator too.
@@ -54,30 +54,31 @@ async fn no_secret_is_left_anywhere() {
     let name = stage.user.clone();
     drop(stage);
 
-    let searched = everything_written(&installation, &[MARK, &name, &installation.project]).await;
-    let [traces, users, projects] = &searched[..] else { panic!("three were looked for") };
+    let others = [&name, &installation.project, LARGE_TEXT];
+    let [mut users, mut projects, mut large] = others.map(Traces::of_plain);
+    let mut traces = Traces::of(MARK);
+    for looked_for in [&mut traces, &mut users, &mut projects, &mut large] {
+        search_everything(&installation, looked_for).await;
+    }
     println!("{count} accounts, {} bytes searched", traces.bytes());
     // The search itself works: what is no secret is found in rows, in files and in the log.
     assert!(users.is_in("rows of public.credential"), "{:#?}", users.found());
     assert!(users.is_in("/pg_wal/"), "{:#?}", users.found());
     assert!(projects.is_in(".log"), "{:#?}", projects.found());
+    assert!(large.is_in("/blobs/"), "{:#?}", large.found());
     assert!(traces.found().is_empty(), "secrets are left:\n{:#?}", traces.found());
 }
 
-/// Looks for texts in the rows of all databases and in the files of databases, blobs and logs.
-async fn everything_written(installation: &Installation, texts: &[&str]) -> Vec<Traces> {
-    let mut searched: Vec<Traces> = texts.iter().map(|text| Traces::of(text)).collect();
+/// Looks into the rows of all databases and into the files of databases, blobs and logs.
+async fn search_everything(installation: &Installation, traces: &mut Traces) {
+    for database in &installation.databases {
+        traces.search_rows(&database.superuser_url).await;
+    }
     let mut places = installation.logs();
     places.extend([installation.file("data"), installation.postgres_folder()]);
-    for traces in &mut searched {
-        for database in &installation.databases {
-            traces.search_rows(&database.superuser_url).await;
-        }
-        for place in &places {
-            traces.search_files(place);
-        }
+    for place in &places {
+        traces.search_files(place);
     }
-    searched
 }
 
 /// The workflows of the test: what answers well, and what repeats the token.
@@ -90,7 +91,7 @@ impl Events {
     async fn deploy(stage: &Stage) -> Self {
         let good = stage.deploy(stage.both_steps()).await;
         let mut bad = Vec::new();
-        for path in ["/broken", "/garbage", "/refused"] {
+        for path in ["/broken", "/garbage", "/large", "/refused"] {
             let mut steps = stage.one_step(path);
             bad.push(stage.deploy(steps.clone()).await);
             steps[0]["ignore_failure"] = true.into();
@@ -103,11 +104,12 @@ impl Events {
 /// Everything that an account goes through.
 async fn live(stage: &Stage, events: &Events, number: usize) {
     let user = fresh_name();
-    if number.is_multiple_of(OAUTH_EVERY) {
-        stage.connect(&user).await;
-    } else {
-        stage.connect_by_key(&user, &format!("{KEY_PREFIX}{number}-/+=&\"{user}")).await;
-    }
+    let key = format!("{KEY_PREFIX}{number}-/+=&\"{user}");
+    let by_oauth = number.is_multiple_of(OAUTH_EVERY);
+    let credential = match by_oauth {
+        true => stage.connect(&user).await,
+        false => stage.connect_by_key(&user, &key).await,
+    };
     for (path, expected) in [("/things/7", 200), ("/broken", 500), ("/garbage", 200)] {
         let (status, answered) = stage.proxied(&user, path).await;
         assert_eq!(status.as_u16(), expected, "{answered:#}");
@@ -116,6 +118,14 @@ async fn live(stage: &Stage, events: &Events, number: usize) {
         assert_eq!(stage.run_for(&user, &events.good).await["status"], "succeeded");
         for event in &events.bad {
             stage.run_for(&user, event).await;
+        }
+        if !by_oauth {
+            // A key cannot be renewed: the refusal is the end, with the provider's words.
+            stage.provider.refuse(&key);
+            assert_eq!(stage.run_for(&user, &events.good).await["status"], "failed");
+            let shown = stage.credential_in(&credential, "invalid").await;
+            assert_eq!(shown["status_code"], "rejected", "{shown:#}");
+            assert_clean(&shown);
         }
     }
 }

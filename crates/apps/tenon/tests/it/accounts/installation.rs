@@ -32,8 +32,9 @@ pub struct Installation {
     /// How many opened values are kept; as by default when not set.
     cache_entries_max: Option<usize>,
     vault_address: String,
-    vault: Option<Running>,
+    /// Dropped before the vault, which it needs to stop in order.
     rest: Option<Running>,
+    vault: Option<Running>,
     starts: u32,
     /// Dropped after the processes.
     _postgres: PostgresServer,

@@ -18,6 +18,9 @@ pub const ACCOUNT_ID: &str = "acct-7";
 /// Its name.
 pub const ACCOUNT_NAME: &str = "Ada's shop";
 
+/// What a large answer is full of.
+pub const LARGE_TEXT: &str = "large-text ";
+
 /// A running provider.
 pub struct Provider {
     pub oauth: Arc<OauthProvider>,
@@ -105,6 +108,14 @@ fn answer(call: &Call, oauth: &OauthProvider, refused: &Mutex<HashSet<String>>) 
     }
     match call.path.as_str() {
         "/me" => Reply::json(200, &json!({ "id": ACCOUNT_ID, "name": ACCOUNT_NAME })),
+        "/refused" => {
+            let text = format!("{token} has no more rights");
+            Reply::json(401, &json!({ "error": text })).header("x-token", &token)
+        }
+        "/large" => {
+            let padding = LARGE_TEXT.repeat(10_000);
+            Reply::json(200, &json!({ "token": token, "padding": padding, "again": token }))
+        }
         "/broken" => Reply::json(500, &json!({ "error": format!("failed for {token}") })),
         "/busy" if call.before == 0 => {
             Reply::json(429, &json!({ "error": "slow down" })).header("retry-after", "5")

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use futures::TryStreamExt as _;
+use memchr::memmem;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 /// How much is shown around a find.
@@ -45,6 +46,11 @@ impl Traces {
             }
         }
         Self { forms, found: Vec::new(), bytes: 0 }
+    }
+
+    /// Looks for a text as it is.
+    pub fn of_plain(text: &str) -> Self {
+        Self { forms: vec![("plain", text.as_bytes().to_vec())], found: Vec::new(), bytes: 0 }
     }
 
     /// Where it was found, in which form, and what is around it.
@@ -96,7 +102,7 @@ impl Traces {
     fn search(&mut self, place: &str, bytes: &[u8]) {
         self.bytes += bytes.len();
         for (form, wanted) in &self.forms {
-            let Some(at) = find(bytes, wanted) else { continue };
+            let Some(at) = memmem::find(bytes, wanted) else { continue };
             let around = &bytes[at.saturating_sub(AROUND)..bytes.len().min(at + AROUND)];
             let around = String::from_utf8_lossy(around).into_owned();
             let is_known = self.found.iter().filter(|it| it.starts_with(place)).count() >= 5;
@@ -105,20 +111,6 @@ impl Traces {
             }
         }
     }
-}
-
-/// Where `wanted` begins; only places with its first byte are looked at closely.
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    let first = wanted[0];
-    let mut from = 0;
-    while let Some(at) = bytes[from..].iter().position(|byte| *byte == first) {
-        let start = from + at;
-        if bytes[start..].starts_with(wanted) {
-            return Some(start);
-        }
-        from = start + 1;
-    }
-    None
 }
 
 /// Files below a place.
