@@ -125,7 +125,7 @@ async fn a_callback_is_taken_once() {
 }
 
 #[tokio::test]
-async fn a_state_or_issuer_that_is_not_ours_is_refused() {
+async fn a_state_or_link_that_is_not_ours_is_refused() {
     let stage = Stage::shared().await;
     let session = stage.session(&stage.user, &json!({})).await;
     let (mut browser, location) = begun(&session).await;
