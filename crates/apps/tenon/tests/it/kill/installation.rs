@@ -106,7 +106,7 @@ impl Installation {
                 Process::new("worker-2", "worker", environment, at),
             ]
         } else {
-            vec![Process::new("all", "all", front, at)]
+            vec![Process::new("all", "api,gateway,worker,controller", front, at)]
         };
         let mut installation = Self {
             access: Access::new(made.project, made.api_key)?,
