@@ -17,6 +17,7 @@ help: ## List the commands
 # `exec` leaves no shell between make and tenon: Ctrl-C reaches tenon, make waits for it.
 dev: ## Start the whole product on this machine; Ctrl-C stops it
 	@scripts/ensure-postgres.sh
+	@scripts/ensure-portal.sh
 	@$(CARGO) build -p tenon
 	@exec $(TARGET)/debug/tenon dev $(ARGS)
 
@@ -27,6 +28,8 @@ demo: ## Run the example workflows once and show their runs
 
 test: ## Run every test, on a real PostgreSQL and a real Redis
 	@scripts/ensure-test-tools.sh
+	@scripts/ensure-portal.sh
+	@scripts/test-portal.sh
 	$(CARGO) test --workspace --doc
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  set -x; $(CARGO) nextest run --workspace; \

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Response};
-use tenon_contract::egress::{Egress, Error, OutboundRequest, OutboundResponse, TRANSPORT_HEADERS};
+use tenon_contract::egress::{
+    ClientIdentity, Egress, Error, OutboundRequest, OutboundResponse, TRANSPORT_HEADERS,
+};
 use url::{Host, Position, Url};
 
 use crate::address::AddressPolicy;
@@ -67,7 +69,12 @@ impl HttpEgress {
 
     /// Checks the URL: scheme, no credentials, a literal address by the policy. Names are
     /// checked when they are looked up.
-    pub(crate) fn check(&self, method: &Method, url: &Url) -> Result<Checked, Error> {
+    pub(crate) fn check(
+        &self,
+        method: &Method,
+        url: &Url,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<Checked, Error> {
         let refuse = |reason: &str| Error::Refused {
             host: url.host_str().unwrap_or_default().to_owned(),
             reason: reason.to_owned(),
@@ -93,12 +100,31 @@ impl HttpEgress {
         if url.port() == Some(0) {
             return Err(refuse("port 0 cannot be called"));
         }
-        let origin = self.transport.origin(&url[..Position::BeforePath]);
+        let origin = self.origin(url, identity)?;
         let target = PathAndQuery::try_from(&url[Position::BeforePath..Position::AfterQuery]);
         match (origin, target) {
             (Some(origin), Ok(target)) => Ok(Checked { origin, target }),
             _ => Err(refuse("the URL cannot be sent")),
         }
+    }
+
+    /// The connections that a call may use.
+    fn origin(
+        &self,
+        url: &Url,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<Option<Arc<Origin>>, Error> {
+        let name = &url[..Position::BeforePath];
+        let Some(identity) = identity else { return Ok(self.transport.origin(name)) };
+        let unusable = |reason: String| Error::Identity {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            reason,
+        };
+        if url.scheme() != "https" {
+            return Err(unusable("it can be shown to https only".to_owned()));
+        }
+        let origin = self.transport.origin_showing(name, identity);
+        origin.map_err(|error| unusable(failure::chain(&error)))
     }
 
     /// Sends what was checked; returns with the head of the answer.
@@ -155,8 +181,9 @@ pub(crate) fn mark_empty(method: &Method, body: &Bytes, headers: &mut HeaderMap)
 #[async_trait]
 impl Egress for HttpEgress {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, Error> {
-        let OutboundRequest { method, url, headers, body, timeout, response_bytes_max } = request;
-        let Checked { origin, target } = self.check(&method, &url)?;
+        let OutboundRequest { method, url, headers, body, identity, timeout, response_bytes_max } =
+            request;
+        let Checked { origin, target } = self.check(&method, &url, identity.as_ref())?;
         let host = url.host_str().unwrap_or_default();
         let mut headers = self.headers(host, headers)?;
         headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("*/*"));

@@ -9,7 +9,7 @@ use tenon_contract::egress::Error;
 use crate::body::BodyError;
 use crate::lookup::LookupError;
 use crate::outgoing::BrokenOff;
-use crate::transport::TransportError;
+use crate::transport::{TransportError, is_refusal};
 
 /// The error of an exchange that got no head of an answer.
 pub(crate) fn of_exchange(host: &str, error: &TransportError, connect_timeout: Duration) -> Error {
@@ -24,6 +24,11 @@ pub(crate) fn of_exchange(host: &str, error: &TransportError, connect_timeout: D
                 Error::Unreachable { host, reason: lookup.to_string(), was_sent: false }
             }
         };
+    }
+    if let Some(rustls::Error::AlertReceived(alert)) = find::<rustls::Error>(error)
+        && is_refusal(*alert)
+    {
+        return Error::Identity { host, reason: format!("the server answered {alert:?}") };
     }
     let was_sent = matches!(error, TransportError::Sent(_));
     Error::Unreachable { host, reason: reason(error, was_sent, connect_timeout), was_sent }
@@ -82,6 +87,17 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         };
     }
     None
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
 }
 
 fn innermost(error: &(dyn StdError + 'static)) -> String {

@@ -28,8 +28,9 @@ const WATCHED_FROM_BYTES: u64 = 256 << 10;
 #[async_trait]
 impl Forward for HttpEgress {
     async fn forward(&self, request: ForwardRequest) -> Result<Response<StreamBody>, Error> {
-        let ForwardRequest { method, url, headers, body, head_timeout, idle_timeout } = request;
-        let Checked { origin, target } = self.check(&method, &url)?;
+        let ForwardRequest { method, url, headers, body, identity, head_timeout, idle_timeout } =
+            request;
+        let Checked { origin, target } = self.check(&method, &url, identity.as_ref())?;
         let host = url.host_str().unwrap_or_default();
         let mut headers = self.headers(host, headers)?;
         let (body, upload) = match body {

@@ -20,6 +20,9 @@ pub struct EgressSettings {
     pub idle_per_host_max: usize,
     /// How long a connection is kept open without work.
     pub idle_timeout: Duration,
+    /// Pairs of a host and a client certificate whose connections and keys are kept; beyond, those
+    /// that were not used for longest go.
+    pub client_identities_max: usize,
     /// How many bytes of one HTTP/2 answer may wait to be read, in bytes.
     pub http2_stream_window_bytes: u32,
     /// How many bytes of all answers of one HTTP/2 connection may wait to be read, in bytes.
@@ -53,6 +56,7 @@ impl Default for EgressSettings {
             connects_per_host_max: 256,
             idle_per_host_max: 256,
             idle_timeout: Duration::from_secs(30),
+            client_identities_max: 1_024,
             http2_stream_window_bytes: 1 << 20,
             http2_connection_window_bytes: 16 << 20,
             response_head_bytes_max: 64 << 10,

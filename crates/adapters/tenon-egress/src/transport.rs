@@ -7,6 +7,7 @@ mod arriving;
 mod io;
 mod line;
 mod pool;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +18,8 @@ use http::{Request, Response, Uri};
 use hyper::client::conn::{http1, http2};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ClientConfig;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls_platform_verifier::Verifier;
-use tokio_rustls::TlsConnector;
+use rustls::pki_types::ServerName;
+use tenon_contract::egress::ClientIdentity;
 use tower_service::Service;
 
 use crate::lookup::CheckedLookup;
@@ -32,6 +31,8 @@ use self::io::Io;
 use self::line::Line;
 pub(crate) use self::pool::Origin;
 use self::pool::{Kept, Pool};
+use self::tls::Tls;
+pub(crate) use self::tls::{IdentityError, is_refusal};
 
 /// Tries on kept connections before a new one is opened.
 const KEPT_TRIES: usize = 3;
@@ -52,7 +53,7 @@ pub(crate) enum TransportError {
 /// Opens, uses and keeps connections.
 pub(crate) struct Transport {
     tcp: HttpConnector<CheckedLookup>,
-    tls: TlsConnector,
+    tls: Tls,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     pool: Arc<Pool>,
@@ -96,7 +97,7 @@ impl Transport {
             );
         Ok(Self {
             tcp,
-            tls: TlsConnector::from(Arc::new(tls_config(settings)?)),
+            tls: Tls::new(settings)?,
             http1,
             http2,
             pool: Arc::new(Pool::new(settings)),
@@ -106,6 +107,15 @@ impl Transport {
     /// The connections of a URL's scheme, host and port; `None` when they cannot be called.
     pub(crate) fn origin(&self, name: &str) -> Option<Arc<Origin>> {
         self.pool.origin(name)
+    }
+
+    /// The connections of an origin that show this identity. Nobody else's calls use them.
+    pub(crate) fn origin_showing(
+        &self,
+        name: &str,
+        identity: &ClientIdentity,
+    ) -> Result<Option<Arc<Origin>>, IdentityError> {
+        self.pool.origin_showing(name, identity, || self.tls.showing(identity))
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -167,7 +177,8 @@ impl Transport {
         let host = uri.host().unwrap_or_default();
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(host.to_owned())?;
-        let tls = self.tls.connect(name, tcp.into_inner()).await?;
+        let connector = origin.tls.as_ref().unwrap_or_else(|| self.tls.anonymous());
+        let tls = connector.connect(name, tcp.into_inner()).await?;
         let speaks_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = Io::Tls(Box::new(TokioIo::new(tls)));
         if !speaks_http2 {
@@ -249,17 +260,4 @@ fn is_loss(error: &hyper::Error) -> bool {
             matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
         })
     }
-}
-
-fn tls_config(settings: &EgressSettings) -> Result<ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let extra = settings.extra_authorities.iter().cloned().map(CertificateDer::from);
-    let verifier = Verifier::new_with_extra_roots(extra, provider.clone())?;
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
 }

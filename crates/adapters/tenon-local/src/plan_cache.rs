@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
-use tenon_domain::{EndUserId, ProjectId, VersionId};
+use tenon_contract::plan::{
+    InstallationsPlan, PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
+};
+use tenon_domain::{EndUserId, ProjectId, VersionId, WorkflowId};
 
 /// The plan cache of this process.
 #[derive(Debug, Default)]
@@ -18,6 +20,7 @@ pub struct LocalPlanCache {
     projects: DashMap<ProjectId, Arc<ProjectPlan>>,
     workflows: DashMap<VersionId, Arc<WorkflowPlan>>,
     users: DashMap<(ProjectId, EndUserId), Arc<UserPlan>>,
+    installations: DashMap<(ProjectId, WorkflowId), Arc<InstallationsPlan>>,
     is_filled: AtomicBool,
 }
 
@@ -34,6 +37,7 @@ impl LocalPlanCache {
         self.projects.clear();
         self.workflows.clear();
         self.users.clear();
+        self.installations.clear();
     }
 }
 
@@ -55,6 +59,14 @@ impl PlanSource for LocalPlanCache {
         Ok(self.users.get(&(project, user.clone())).map(|plan| Arc::clone(&plan)))
     }
 
+    async fn installations(
+        &self,
+        project: ProjectId,
+        workflow: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError> {
+        Ok(self.installations.get(&(project, workflow)).map(|plan| Arc::clone(&plan)))
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         Ok(self.projects.iter().map(|entry| *entry.key()).collect())
     }
@@ -73,6 +85,15 @@ impl PlanCache for LocalPlanCache {
 
     async fn put_user(&self, plan: &UserPlan) -> Result<(), PlanError> {
         match self.users.entry((plan.project, plan.user.clone())) {
+            Entry::Occupied(held) if held.get().revision > plan.revision => {}
+            Entry::Occupied(mut held) => drop(held.insert(Arc::new(plan.clone()))),
+            Entry::Vacant(vacant) => drop(vacant.insert(Arc::new(plan.clone()))),
+        }
+        Ok(())
+    }
+
+    async fn put_installations(&self, plan: &InstallationsPlan) -> Result<(), PlanError> {
+        match self.installations.entry((plan.project, plan.workflow)) {
             Entry::Occupied(held) if held.get().revision > plan.revision => {}
             Entry::Occupied(mut held) => drop(held.insert(Arc::new(plan.clone()))),
             Entry::Vacant(vacant) => drop(vacant.insert(Arc::new(plan.clone()))),

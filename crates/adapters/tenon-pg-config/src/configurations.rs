@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use tenon_config::AccountSettings;
 use tenon_config::ports::{ConfigurationRows, StoreError};
 use tenon_domain::{ConfigurationId, CredentialId, ProjectId};
+use uuid::Uuid;
 
 use crate::error::{expect_one, failed};
 use crate::timestamp::Moment;
@@ -16,9 +17,34 @@ type Object = serde_json::Map<String, Value>;
 
 /// The column `settings`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Settings {
+pub(crate) struct Settings {
     shared: Object,
     workflows: Object,
+}
+
+pub(crate) struct SettingsRow {
+    pub(crate) id: Uuid,
+    pub(crate) credential_id: Uuid,
+    pub(crate) external_id: Option<String>,
+    pub(crate) is_default: bool,
+    pub(crate) settings: Json<Settings>,
+    pub(crate) meta: Json<Object>,
+    pub(crate) created_at: Moment,
+}
+
+impl From<SettingsRow> for AccountSettings {
+    fn from(row: SettingsRow) -> Self {
+        Self {
+            id: ConfigurationId::from_uuid(row.id),
+            credential: CredentialId::from_uuid(row.credential_id),
+            external_id: row.external_id,
+            is_default: row.is_default,
+            shared: row.settings.0.shared,
+            workflows: row.settings.0.workflows,
+            meta: row.meta.0,
+            created_at: row.created_at.0,
+        }
+    }
 }
 
 impl Settings {
@@ -61,9 +87,10 @@ impl ConfigurationRows for PgUnitOfWork {
         project: ProjectId,
         credential: CredentialId,
     ) -> Result<Vec<AccountSettings>, StoreError> {
-        let rows = sqlx::query!(
-            r#"SELECT id, external_id, is_default, settings AS "settings: Json<Settings>",
-                      meta AS "meta: Json<Object>", created_at AS "created_at: Moment"
+        let rows = sqlx::query_as!(
+            SettingsRow,
+            r#"SELECT id, credential_id, external_id, is_default, settings AS "settings: _",
+                      meta AS "meta: _", created_at AS "created_at: Moment"
                FROM configuration WHERE project_id = $1 AND credential_id = $2
                ORDER BY created_at"#,
             project.uuid(),
@@ -72,19 +99,7 @@ impl ConfigurationRows for PgUnitOfWork {
         .fetch_all(self.connection())
         .await
         .map_err(failed("list the configurations of a credential"))?;
-        Ok(rows
-            .into_iter()
-            .map(|row| AccountSettings {
-                id: ConfigurationId::from_uuid(row.id),
-                credential,
-                external_id: row.external_id,
-                is_default: row.is_default,
-                shared: row.settings.0.shared,
-                workflows: row.settings.0.workflows,
-                meta: row.meta.0,
-                created_at: row.created_at.0,
-            })
-            .collect())
+        Ok(rows.into_iter().map(AccountSettings::from).collect())
     }
 
     async fn update_configuration(

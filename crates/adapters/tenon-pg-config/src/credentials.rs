@@ -226,6 +226,28 @@ impl CredentialRows for PgUnitOfWork {
         expect_one("change a credential", done.rows_affected())
     }
 
+    async fn merge_credential_fields(
+        &mut self,
+        project: ProjectId,
+        credential: CredentialId,
+        fields: &Object,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query!(
+            "UPDATE credential
+             SET fields = fields || $3, updated_at = GREATEST(updated_at, $4)
+             WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL",
+            project.uuid(),
+            credential.uuid(),
+            Json(fields) as _,
+            Moment(now) as _,
+        )
+        .execute(self.connection())
+        .await
+        .map_err(failed("add fields to a credential"))?;
+        Ok(done.rows_affected() == 1)
+    }
+
     async fn set_credential_status(
         &mut self,
         project: ProjectId,

@@ -24,22 +24,37 @@ struct IntegrationRow {
     is_active: bool,
     apps: Json<BTreeMap<String, AppPlan>>,
     portal: Json<Object>,
+    document: Option<String>,
     created_at: Moment,
     updated_at: Moment,
 }
 
-impl From<IntegrationRow> for Integration {
-    fn from(row: IntegrationRow) -> Self {
-        Self {
-            id: IntegrationId::from_uuid(row.id),
-            connector: row.connector,
-            is_active: row.is_active,
-            apps: row.apps.0,
-            portal: row.portal.0,
-            created_at: row.created_at.0,
-            updated_at: row.updated_at.0,
-        }
+impl IntegrationRow {
+    fn integration(self) -> Result<Integration, StoreError> {
+        let document = self.document.as_deref().map(serde_json::from_str).transpose();
+        Ok(Integration {
+            id: IntegrationId::from_uuid(self.id),
+            connector: self.connector,
+            is_active: self.is_active,
+            apps: self.apps.0,
+            portal: self.portal.0,
+            document: document.map_err(|error| StoreError::Failed {
+                action: "read a stored document",
+                source: Box::new(error),
+            })?,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
     }
+}
+
+/// The column `document`.
+fn document_text(integration: &Integration) -> Result<Option<String>, StoreError> {
+    let text = integration.document.as_ref().map(serde_json::to_string).transpose();
+    text.map_err(|error| StoreError::Failed {
+        action: "write a document as JSON",
+        source: Box::new(error),
+    })
 }
 
 struct ConnectorRow {
@@ -76,8 +91,9 @@ impl IntegrationRows for PgUnitOfWork {
     ) -> Result<bool, StoreError> {
         let done = sqlx::query!(
             "INSERT INTO integration
-                 (project_id, id, connector, is_active, apps, portal, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                 (project_id, id, connector, is_active, apps, portal, document, created_at,
+                  updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9)
              ON CONFLICT (project_id, connector) DO NOTHING",
             project.uuid(),
             integration.id.uuid(),
@@ -85,6 +101,7 @@ impl IntegrationRows for PgUnitOfWork {
             integration.is_active,
             Json(&integration.apps) as _,
             Json(&integration.portal) as _,
+            document_text(integration)?,
             Moment(integration.created_at) as _,
             Moment(integration.updated_at) as _,
         )
@@ -102,8 +119,8 @@ impl IntegrationRows for PgUnitOfWork {
         let row = sqlx::query_as!(
             IntegrationRow,
             r#"SELECT id, connector, is_active, apps AS "apps: Json<BTreeMap<String, AppPlan>>",
-                      portal AS "portal: Json<Object>", created_at AS "created_at: Moment",
-                      updated_at AS "updated_at: Moment"
+                      portal AS "portal: Json<Object>", document::text AS document,
+                      created_at AS "created_at: Moment", updated_at AS "updated_at: Moment"
                FROM integration WHERE project_id = $1 AND id = $2"#,
             project.uuid(),
             integration.uuid(),
@@ -111,22 +128,22 @@ impl IntegrationRows for PgUnitOfWork {
         .fetch_optional(self.connection())
         .await
         .map_err(failed("read an integration"))?;
-        Ok(row.map(Integration::from))
+        row.map(IntegrationRow::integration).transpose()
     }
 
     async fn integrations(&mut self, project: ProjectId) -> Result<Vec<Integration>, StoreError> {
         let rows = sqlx::query_as!(
             IntegrationRow,
             r#"SELECT id, connector, is_active, apps AS "apps: Json<BTreeMap<String, AppPlan>>",
-                      portal AS "portal: Json<Object>", created_at AS "created_at: Moment",
-                      updated_at AS "updated_at: Moment"
+                      portal AS "portal: Json<Object>", document::text AS document,
+                      created_at AS "created_at: Moment", updated_at AS "updated_at: Moment"
                FROM integration WHERE project_id = $1 ORDER BY connector"#,
             project.uuid(),
         )
         .fetch_all(self.connection())
         .await
         .map_err(failed("list the integrations"))?;
-        Ok(rows.into_iter().map(Integration::from).collect())
+        rows.into_iter().map(IntegrationRow::integration).collect()
     }
 
     async fn update_integration(
@@ -135,13 +152,15 @@ impl IntegrationRows for PgUnitOfWork {
         integration: &Integration,
     ) -> Result<(), StoreError> {
         let done = sqlx::query!(
-            "UPDATE integration SET is_active = $3, apps = $4, portal = $5, updated_at = $6
+            "UPDATE integration SET is_active = $3, apps = $4, portal = $5,
+                                    document = $6::text::json, updated_at = $7
              WHERE project_id = $1 AND id = $2",
             project.uuid(),
             integration.id.uuid(),
             integration.is_active,
             Json(&integration.apps) as _,
             Json(&integration.portal) as _,
+            document_text(integration)?,
             Moment(integration.updated_at) as _,
         )
         .execute(self.connection())

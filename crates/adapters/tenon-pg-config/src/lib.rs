@@ -5,6 +5,7 @@ mod configurations;
 mod credentials;
 mod error;
 mod events;
+mod installations;
 mod integrations;
 mod projects;
 mod sessions;

@@ -49,6 +49,7 @@ impl Columns {
                 return_origin: self.return_origin,
                 options: self.options.0,
                 credential: self.credential_id.map(CredentialId::from_uuid),
+                is_begun: start.is_some(),
                 outcome: self.outcome.map(|outcome| outcome.0),
                 created_at: self.created_at.0,
                 expires_at: self.expires_at.0,

@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::types::Json;
 use tenon_config::ports::{StoreError, UserPage, UserRows};
 use tenon_config::{Choice, ConnectedUser};
 use tenon_domain::{EndUserId, ProjectId, WorkflowId};
@@ -10,10 +12,13 @@ use crate::error::{expect_one, failed};
 use crate::timestamp::Moment;
 use crate::unit_of_work::PgUnitOfWork;
 
+type Object = serde_json::Map<String, Value>;
+
 struct UserRow {
     id: String,
     created_at: Moment,
     disabled_at: Option<Moment>,
+    meta: Json<Object>,
 }
 
 impl From<UserRow> for ConnectedUser {
@@ -22,6 +27,7 @@ impl From<UserRow> for ConnectedUser {
             id: EndUserId::new(row.id),
             created_at: row.created_at.0,
             disabled_at: row.disabled_at.map(|moment| moment.0),
+            meta: row.meta.0,
         }
     }
 }
@@ -34,13 +40,14 @@ impl UserRows for PgUnitOfWork {
         user: &ConnectedUser,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query!(
-            "INSERT INTO connected_user (project_id, id, created_at, disabled_at)
-             VALUES ($1, $2, $3, $4)
+            "INSERT INTO connected_user (project_id, id, created_at, disabled_at, meta)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (project_id, id) DO NOTHING",
             project.uuid(),
             user.id.as_str(),
             Moment(user.created_at) as _,
             user.disabled_at.map(Moment) as _,
+            Json(&user.meta) as _,
         )
         .execute(self.connection())
         .await
@@ -55,7 +62,8 @@ impl UserRows for PgUnitOfWork {
     ) -> Result<Option<ConnectedUser>, StoreError> {
         let row = sqlx::query_as!(
             UserRow,
-            r#"SELECT id, created_at AS "created_at: Moment", disabled_at AS "disabled_at: Moment"
+            r#"SELECT id, created_at AS "created_at: Moment", disabled_at AS "disabled_at: Moment",
+                      meta AS "meta: _"
                FROM connected_user WHERE project_id = $1 AND id = $2"#,
             project.uuid(),
             user.as_str(),
@@ -75,7 +83,8 @@ impl UserRows for PgUnitOfWork {
         let after = page.after.as_ref().map_or("", EndUserId::as_str);
         let rows = sqlx::query_as!(
             UserRow,
-            r#"SELECT id, created_at AS "created_at: Moment", disabled_at AS "disabled_at: Moment"
+            r#"SELECT id, created_at AS "created_at: Moment", disabled_at AS "disabled_at: Moment",
+                      meta AS "meta: _"
                FROM connected_user WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
             project.uuid(),
             after,
@@ -103,6 +112,42 @@ impl UserRows for PgUnitOfWork {
         .await
         .map_err(failed("disable or enable a user"))?;
         expect_one("disable or enable a user", done.rows_affected())
+    }
+
+    async fn set_user_meta(
+        &mut self,
+        project: ProjectId,
+        user: &EndUserId,
+        meta: &Object,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query!(
+            "UPDATE connected_user SET meta = $3 WHERE project_id = $1 AND id = $2",
+            project.uuid(),
+            user.as_str(),
+            Json(meta) as _,
+        )
+        .execute(self.connection())
+        .await
+        .map_err(failed("store a user's metadata"))?;
+        expect_one("store a user's metadata", done.rows_affected())
+    }
+
+    async fn metas(
+        &mut self,
+        project: ProjectId,
+        users: &[EndUserId],
+    ) -> Result<Vec<(EndUserId, Object)>, StoreError> {
+        let ids: Vec<String> = users.iter().map(|user| user.as_str().to_owned()).collect();
+        let rows = sqlx::query!(
+            r#"SELECT id, meta AS "meta: Json<Object>" FROM connected_user
+               WHERE project_id = $1 AND id = ANY($2::text[]) AND meta <> '{}'"#,
+            project.uuid(),
+            &ids,
+        )
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed("read users' metadata"))?;
+        Ok(rows.into_iter().map(|row| (EndUserId::new(row.id), row.meta.0)).collect())
     }
 
     async fn disabled_users(&mut self, project: ProjectId) -> Result<Vec<EndUserId>, StoreError> {

@@ -100,11 +100,13 @@ pub async fn insert(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), 
     sqlx::query!(
         r#"INSERT INTO job (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           input, input_blob, reply_to, replay_of, accepted_at, has_progress,
-                          "grant")
+                          "grant", credential_id, configuration_id, installation,
+                          installation_blob)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[],
                               $6::smallint[], $7::smallint[], $8::bytea[], $9::bytea[],
                               $10::text[], $11::uuid[], $12::timestamptz[], $13::boolean[],
-                              $14::text[])
+                              $14::text[], $15::uuid[], $16::uuid[], $17::bytea[],
+                              $18::bytea[])
          ON CONFLICT (run_id) DO NOTHING"#,
         &columns.runs,
         &columns.projects,
@@ -120,6 +122,10 @@ pub async fn insert(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), 
         &columns.accepted as &[PgTime],
         &columns.progress,
         &columns.grants as &[Option<&str>],
+        &columns.credentials as &[Option<Uuid>],
+        &columns.configurations as &[Option<Uuid>],
+        &columns.installations as &[Option<&[u8]>],
+        &columns.installation_blobs as &[Option<Vec<u8>>],
     )
     .execute(connection)
     .await?;
@@ -142,6 +148,10 @@ struct Columns<'a> {
     accepted: Vec<PgTime>,
     progress: Vec<bool>,
     grants: Vec<Option<&'a str>>,
+    credentials: Vec<Option<Uuid>>,
+    configurations: Vec<Option<Uuid>>,
+    installations: Vec<Option<&'a [u8]>>,
+    installation_blobs: Vec<Option<Vec<u8>>>,
 }
 
 impl<'a> Columns<'a> {
@@ -161,6 +171,12 @@ impl<'a> Columns<'a> {
         self.accepted.push(PgTime(job.accepted_at));
         self.progress.push(job.has_progress);
         self.grants.push(job.grant.as_ref().map(Grant::as_str));
+        let installation = job.installation.as_ref();
+        let (values, blob) = codes::payload(installation.map(|it| &it.values));
+        self.credentials.push(installation.map(|it| it.credential.uuid()));
+        self.configurations.push(installation.map(|it| it.configuration.uuid()));
+        self.installations.push(values);
+        self.installation_blobs.push(blob);
     }
 }
 

@@ -1,9 +1,10 @@
 //! The numbers that stand for states in the tables. Never reused, never renumbered.
 
 use bytes::Bytes;
+use tenon_domain::{ConfigurationId, CredentialId};
 use tenon_exec::ports::blobs::BlobRef;
 use tenon_exec::ports::history::{Payload, RunStatus, StepStatus, TriggerKind};
-use tenon_exec::ports::store::{Iteration, RunMode};
+use tenon_exec::ports::store::{Installation, Iteration, RunMode};
 use uuid::Uuid;
 
 /// `job.trigger`, `run.trigger`.
@@ -15,6 +16,7 @@ pub const fn trigger(kind: TriggerKind) -> i16 {
         TriggerKind::Schedule => 2,
         TriggerKind::Test => 3,
         TriggerKind::Replay => 4,
+        TriggerKind::IntegrationEnabled => 5,
     }
 }
 
@@ -26,6 +28,7 @@ pub const fn trigger_of(code: i16) -> TriggerKind {
         2 => TriggerKind::Schedule,
         3 => TriggerKind::Test,
         4 => TriggerKind::Replay,
+        5 => TriggerKind::IntegrationEnabled,
         _ => TriggerKind::AppEvent,
     }
 }
@@ -128,6 +131,21 @@ pub fn payload_of(inline: Option<Vec<u8>>, blob: Option<Vec<u8>>) -> Option<Payl
         (None, Some(blob)) => blob_of(&blob).map(Payload::Blob),
         (None, None) => None,
     }
+}
+
+/// What a run was accepted with, from its columns; `None` unless all are there.
+#[must_use]
+pub fn installation_of(
+    credential: Option<Uuid>,
+    configuration: Option<Uuid>,
+    inline: Option<Vec<u8>>,
+    blob: Option<Vec<u8>>,
+) -> Option<Installation> {
+    Some(Installation {
+        credential: CredentialId::from_uuid(credential?),
+        configuration: ConfigurationId::from_uuid(configuration?),
+        values: payload_of(inline, blob)?,
+    })
 }
 
 /// Segment, offset, length and checksum: 16 + 8 + 8 + 4 bytes.

@@ -4,7 +4,7 @@ use sqlx::postgres::{PgConnection, PgPool};
 use tenon_domain::{ProjectId, RunId};
 use tenon_exec::ports::history::{RunStatus, StepError};
 use tenon_exec::ports::queue::Generation;
-use tenon_exec::ports::store::{Batch, Finish, StepRow, Suspend};
+use tenon_exec::ports::store::{Batch, Finish, InstallationScope, StepRow, Suspend};
 use uuid::Uuid;
 
 use crate::codes;
@@ -153,18 +153,22 @@ async fn finish(connection: &mut PgConnection, rows: &[Finish]) -> Result<(), sq
              RETURNING job.run_id, job.project_id, job.workflow_id, job.version_id, job.user_id,
                        job.trigger, job.mode, ended.status, job.input, job.input_blob,
                        job.replay_of, job.crashes, job.accepted_at, job.has_progress,
+                       job.credential_id, job.configuration_id, job.installation,
+                       job.installation_blob,
                        ended.started_at, ended.finished_at, ended.error
          )
          INSERT INTO run (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           status, input, input_blob, replay_of, crashes, accepted_at, started_at,
-                          finished_at, error)
+                          finished_at, error, credential_id, configuration_id, installation,
+                          installation_blob)
          SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                 status, input, input_blob, replay_of, crashes, accepted_at,
                 -- A run that was taken up again began when its first recorded step did.
                 CASE WHEN has_progress THEN
                     (SELECT min(s.started_at) FROM step_result s WHERE s.run_id = moved.run_id)
                 ELSE started_at END,
-                finished_at, error
+                finished_at, error, credential_id, configuration_id, installation,
+                installation_blob
          FROM moved",
         &runs,
         &statuses,
@@ -185,9 +189,11 @@ pub async fn cancel(pool: &PgPool, project: ProjectId, run: RunId) -> Result<boo
          )
          INSERT INTO run (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           status, input, input_blob, replay_of, crashes, accepted_at,
-                          finished_at)
+                          finished_at, credential_id, configuration_id, installation,
+                          installation_blob)
          SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
-                $3, input, input_blob, replay_of, crashes, accepted_at, now()
+                $3, input, input_blob, replay_of, crashes, accepted_at, now(),
+                credential_id, configuration_id, installation, installation_blob
          FROM moved",
         run.uuid(),
         project.uuid(),
@@ -196,6 +202,48 @@ pub async fn cancel(pool: &PgPool, project: ProjectId, run: RunId) -> Result<boo
     .execute(pool)
     .await?;
     Ok(moved.rows_affected() == 1)
+}
+
+/// Ends the open runs of an installation that were accepted up to a time; answers which.
+pub async fn cancel_installation(
+    pool: &PgPool,
+    project: ProjectId,
+    scope: InstallationScope,
+    until: jiff::Timestamp,
+) -> Result<Vec<RunId>, sqlx::Error> {
+    let (credential, configuration, workflow) = match scope {
+        InstallationScope::Account(credential) => (Some(credential.uuid()), None, None),
+        InstallationScope::Configuration(configuration) => (None, Some(configuration.uuid()), None),
+        InstallationScope::Workflow(configuration, workflow) => {
+            (None, Some(configuration.uuid()), Some(workflow.uuid()))
+        }
+    };
+    let runs = sqlx::query_scalar!(
+        "WITH moved AS (
+             DELETE FROM job
+             WHERE project_id = $1 AND (credential_id = $2 OR configuration_id = $3)
+               AND ($4::uuid IS NULL OR workflow_id = $4) AND accepted_at <= $6
+             RETURNING *
+         )
+         INSERT INTO run (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
+                          status, input, input_blob, replay_of, crashes, accepted_at,
+                          finished_at, credential_id, configuration_id, installation,
+                          installation_blob)
+         SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
+                $5, input, input_blob, replay_of, crashes, accepted_at, now(),
+                credential_id, configuration_id, installation, installation_blob
+         FROM moved
+         RETURNING run_id",
+        project.uuid(),
+        credential,
+        configuration,
+        workflow,
+        codes::run_status(RunStatus::Cancelled),
+        PgTime(until) as PgTime,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(runs.into_iter().map(RunId::from_uuid).collect())
 }
 
 /// Counts a crash for each open run among these: crashes in a row, without a result between.

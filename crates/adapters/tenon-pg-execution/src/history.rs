@@ -8,10 +8,13 @@ use jiff::Timestamp;
 use sqlx::Postgres;
 use sqlx::Transaction;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use tenon_domain::{EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
+use tenon_domain::{
+    ConfigurationId, CredentialId, EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId,
+};
 use tenon_exec::ports::history::{
     Error, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, StepRecord,
 };
+use tenon_exec::ports::store::Installation;
 use uuid::Uuid;
 
 use crate::codes;
@@ -45,7 +48,7 @@ impl Reader {
     }
 
     /// A transaction that sees this project and no other.
-    async fn of_project(
+    pub(crate) async fn of_project(
         &self,
         project: ProjectId,
     ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
@@ -99,6 +102,36 @@ impl HistoryReader for Reader {
         Ok(row.and_then(|row| codes::payload_of(row.input, row.input_blob)))
     }
 
+    async fn installation(
+        &self,
+        project: ProjectId,
+        run: RunId,
+    ) -> Result<Option<Installation>, Error> {
+        let action = "read what a run was accepted with";
+        let mut transaction = self.of_project(project).await.map_err(history_error(action))?;
+        let row = sqlx::query!(
+            r#"SELECT credential_id, configuration_id, installation, installation_blob
+               FROM job WHERE run_id = $1 AND project_id = $2
+               UNION ALL
+               SELECT credential_id, configuration_id, installation, installation_blob
+               FROM run WHERE run_id = $1 AND project_id = $2
+               LIMIT 1"#,
+            run.uuid(),
+            project.uuid(),
+        )
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(history_error(action))?;
+        Ok(row.and_then(|row| {
+            codes::installation_of(
+                row.credential_id,
+                row.configuration_id,
+                row.installation,
+                row.installation_blob,
+            )
+        }))
+    }
+
     async fn steps(
         &self,
         project: ProjectId,
@@ -128,7 +161,7 @@ async fn list(
                   user_id, trigger AS "trigger!", status AS "status!", error,
                   accepted_at AS "accepted_at!: PgTime", started_at AS "started_at: PgTime",
                   finished_at AS "finished_at: PgTime", due_at AS "due_at: PgTime", replay_of,
-                  crashes AS "crashes!",
+                  crashes AS "crashes!", credential_id, configuration_id,
                   (SELECT count(*) FROM step_result s
                    WHERE s.run_id = page.run_id AND NOT (s.status = 3 AND s.attempt > 0)
                   ) AS "attempts!"
@@ -138,7 +171,8 @@ async fn list(
                              WHEN EXISTS (SELECT 1 FROM step_result s WHERE s.run_id = job.run_id)
                              THEN 1 ELSE 0 END)::smallint AS status,
                        NULL::bytea AS error, accepted_at, NULL::timestamptz AS started_at,
-                       NULL::timestamptz AS finished_at, due_at, replay_of, crashes
+                       NULL::timestamptz AS finished_at, due_at, replay_of, crashes,
+                       credential_id, configuration_id
                 FROM job
                 WHERE project_id = $1 AND job.run_id < $2 AND job.run_id >= $3
                   AND ($4::uuid IS NULL OR workflow_id = $4)
@@ -147,15 +181,20 @@ async fn list(
                        (CASE WHEN due_at > now() THEN 2
                              WHEN EXISTS (SELECT 1 FROM step_result s WHERE s.run_id = job.run_id)
                              THEN 1 ELSE 0 END))
+                  AND ($8::uuid IS NULL OR credential_id = $8)
+                  AND ($9::uuid IS NULL OR configuration_id = $9)
                 ORDER BY job.run_id DESC LIMIT $7)
                UNION ALL
                (SELECT run_id, workflow_id, version_id, user_id, trigger, status, error,
-                       accepted_at, started_at, finished_at, NULL::timestamptz, replay_of, crashes
+                       accepted_at, started_at, finished_at, NULL::timestamptz, replay_of, crashes,
+                       credential_id, configuration_id
                 FROM run
                 WHERE project_id = $1 AND run_id < $2 AND run_id >= $3
                   AND ($4::uuid IS NULL OR workflow_id = $4)
                   AND ($5::text IS NULL OR user_id = $5)
                   AND ($6::smallint IS NULL OR status = $6)
+                  AND ($8::uuid IS NULL OR credential_id = $8)
+                  AND ($9::uuid IS NULL OR configuration_id = $9)
                 ORDER BY run_id DESC LIMIT $7)
            ) AS runs
            ORDER BY run_id DESC LIMIT $7) AS page
@@ -167,6 +206,8 @@ async fn list(
         filter.user.as_ref().map(EndUserId::as_str),
         filter.status.map(codes::run_status),
         i64::try_from(limit + 1).unwrap_or(i64::MAX),
+        filter.credential.map(CredentialId::uuid),
+        filter.configuration.map(ConfigurationId::uuid),
     )
     .fetch_all(&mut **transaction)
     .await?;
@@ -188,7 +229,7 @@ async fn one(
                   user_id, trigger AS "trigger!", status AS "status!", error,
                   accepted_at AS "accepted_at!: PgTime", started_at AS "started_at: PgTime",
                   finished_at AS "finished_at: PgTime", due_at AS "due_at: PgTime", replay_of,
-                  crashes AS "crashes!",
+                  crashes AS "crashes!", credential_id, configuration_id,
                   (SELECT count(*) FROM step_result s
                    WHERE s.run_id = $1 AND NOT (s.status = 3 AND s.attempt > 0)
                   ) AS "attempts!"
@@ -198,11 +239,13 @@ async fn one(
                             WHEN EXISTS (SELECT 1 FROM step_result s WHERE s.run_id = job.run_id)
                             THEN 1 ELSE 0 END)::smallint AS status,
                       NULL::bytea AS error, accepted_at, NULL::timestamptz AS started_at,
-                      NULL::timestamptz AS finished_at, due_at, replay_of, crashes
+                      NULL::timestamptz AS finished_at, due_at, replay_of, crashes,
+                      credential_id, configuration_id
                FROM job WHERE job.run_id = $1
                UNION ALL
                SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, status, error,
-                      accepted_at, started_at, finished_at, NULL::timestamptz, replay_of, crashes
+                      accepted_at, started_at, finished_at, NULL::timestamptz, replay_of, crashes,
+                      credential_id, configuration_id
                FROM run WHERE run_id = $1
            ) AS runs
            WHERE project_id = $2 LIMIT 1"#,
@@ -270,7 +313,7 @@ impl Bounds {
 }
 
 /// The smallest UUID v7 of a millisecond.
-fn first_id_at(at: Timestamp) -> Uuid {
+pub(crate) fn first_id_at(at: Timestamp) -> Uuid {
     Uuid::from_u128(u128::try_from(at.as_millisecond()).unwrap_or(0) << 80)
 }
 
@@ -289,6 +332,8 @@ struct Row {
     replay_of: Option<Uuid>,
     crashes: i32,
     attempts: i64,
+    credential_id: Option<Uuid>,
+    configuration_id: Option<Uuid>,
 }
 
 impl Row {
@@ -300,6 +345,8 @@ impl Row {
             workflow: WorkflowId::from_uuid(self.workflow_id),
             version: VersionId::from_uuid(self.version_id),
             user: self.user_id.map(EndUserId::new),
+            credential: self.credential_id.map(CredentialId::from_uuid),
+            configuration: self.configuration_id.map(ConfigurationId::from_uuid),
             trigger: codes::trigger_of(self.trigger),
             status,
             error: self.error.as_deref().and_then(error_of),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
+mod calls;
 pub mod codes;
 mod commit;
 mod errors;
@@ -12,6 +13,7 @@ mod schedule;
 mod store;
 mod time;
 
+pub use calls::CallAppender;
 pub use history::Reader;
 pub use lock::LocalQueueLock;
 pub use store::Store;

@@ -1,4 +1,5 @@
-//! A partition a day of `run` and `step_result`, bounded by run ids.
+//! A partition a day of `run` and `step_result`, bounded by run ids, and of `proxy_call`, bounded
+//! by its own.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,7 +11,9 @@ use uuid::Uuid;
 /// Days ahead for which partitions are made.
 const DAYS_AHEAD: i64 = 7;
 /// The partitioned tables.
-const TABLES: [&str; 2] = ["run", "step_result"];
+const TABLES: [&str; 3] = ["run", "step_result", "proxy_call"];
+/// Those of them that hold runs, and go together.
+const RUN_TABLES: [&str; 2] = ["run", "step_result"];
 
 /// Makes the partitions from yesterday to a week ahead.
 pub async fn make(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
@@ -78,18 +81,47 @@ pub async fn drop_old(
         if day >= oldest_kept || has_open_runs(pool, day).await? {
             continue;
         }
-        for table in TABLES {
-            let name = name(table, day);
-            sqlx::query(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}")))
-                .execute(pool)
-                .await?;
-            dropped.push(name);
+        for table in RUN_TABLES {
+            dropped.push(drop_partition(pool, table, day).await?);
         }
     }
     sqlx::query!("DELETE FROM once_key WHERE created_at < now() - interval '2 days'")
         .execute(pool)
         .await?;
     Ok(dropped)
+}
+
+/// Drops the days of proxy calls before the last `keep_days`. Answers the names of what was dropped.
+pub async fn drop_old_calls(
+    pool: &PgPool,
+    now: Timestamp,
+    keep_days: u32,
+) -> Result<Vec<String>, sqlx::Error> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let Ok(oldest_kept) = today.checked_sub(i64::from(keep_days).days()) else {
+        return Ok(Vec::new());
+    };
+    let existing = sqlx::query_scalar!(
+        r#"SELECT relname AS "relname!" FROM pg_class
+           WHERE relkind = 'r' AND relname ~ '^proxy_call_[0-9]{8}$' ORDER BY relname"#,
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut dropped = Vec::new();
+    for day in existing.iter().filter_map(|table| day_of(table)) {
+        if day < oldest_kept {
+            dropped.push(drop_partition(pool, "proxy_call", day).await?);
+        }
+    }
+    Ok(dropped)
+}
+
+async fn drop_partition(pool: &PgPool, table: &str, day: Date) -> Result<String, sqlx::Error> {
+    let name = name(table, day);
+    // As in `make`: the name is made here.
+    let statement = format!("DROP TABLE IF EXISTS {name}");
+    sqlx::query(AssertSqlSafe(statement)).execute(pool).await?;
+    Ok(name)
 }
 
 /// A run that waits for years keeps its day's results.

@@ -18,7 +18,8 @@ pub async fn load(pool: &PgPool, runs: &[RunId]) -> Result<Vec<Job>, sqlx::Error
     let rows = sqlx::query!(
         r#"SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode, input,
                   input_blob, reply_to, replay_of, accepted_at AS "accepted_at: PgTime",
-                  has_progress, crashes, "grant"
+                  has_progress, crashes, "grant", credential_id, configuration_id,
+                  installation, installation_blob
            FROM job WHERE run_id = ANY($1)"#,
         &runs,
     )
@@ -30,6 +31,12 @@ pub async fn load(pool: &PgPool, runs: &[RunId]) -> Result<Vec<Job>, sqlx::Error
         workflow: WorkflowId::from_uuid(row.workflow_id),
         version: VersionId::from_uuid(row.version_id),
         user: row.user_id.map(EndUserId::new),
+        installation: codes::installation_of(
+            row.credential_id,
+            row.configuration_id,
+            row.installation,
+            row.installation_blob,
+        ),
         trigger: codes::trigger_of(row.trigger),
         mode: codes::mode_of(row.mode),
         input: codes::payload_of(row.input, row.input_blob)

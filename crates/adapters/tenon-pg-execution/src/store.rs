@@ -10,9 +10,10 @@ use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tenon_domain::{ProjectId, RunId};
 use tenon_exec::ports::queue::Generation;
-use tenon_exec::ports::schedule::{ScheduleKey, ScheduleStore};
+use tenon_exec::ports::schedule::{ScheduleKey, ScheduleStore, TickPart, TickProgress};
 use tenon_exec::ports::store::{
-    Accept, Accepted, Batch, Error, Job, JobStore, OpenJob, ResultScope, StoredResult,
+    Accept, Accepted, Batch, Error, InstallationScope, Job, JobStore, OpenJob, ResultScope,
+    StoredResult,
 };
 
 use crate::errors::store_error;
@@ -109,6 +110,17 @@ impl JobStore for Store {
         commit::cancel(&self.pool, project, run).await.map_err(store_error("cancel a run"))
     }
 
+    async fn cancel_installation(
+        &self,
+        project: ProjectId,
+        scope: InstallationScope,
+        until: Timestamp,
+    ) -> Result<Vec<RunId>, Error> {
+        commit::cancel_installation(&self.pool, project, scope, until)
+            .await
+            .map_err(store_error("cancel the runs of an installation"))
+    }
+
     async fn generation(&self) -> Result<Generation, Error> {
         read::generation(&self.pool).await.map_err(store_error("read the queue generation"))
     }
@@ -149,5 +161,24 @@ impl ScheduleStore for Store {
         schedule::accept_tick(&self.pool, key, tick, job)
             .await
             .map_err(store_error("accept a tick"))
+    }
+
+    async fn tick_progress(
+        &self,
+        key: &ScheduleKey,
+        tick: Timestamp,
+    ) -> Result<TickProgress, Error> {
+        schedule::tick_progress(&self.pool, key, tick).await.map_err(store_error("read a tick"))
+    }
+
+    async fn accept_tick_part(
+        &self,
+        key: &ScheduleKey,
+        part: TickPart,
+        jobs: &[Job],
+    ) -> Result<bool, Error> {
+        schedule::accept_tick_part(&self.pool, key, part, jobs)
+            .await
+            .map_err(store_error("accept a part of a tick"))
     }
 }

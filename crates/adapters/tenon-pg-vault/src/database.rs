@@ -108,6 +108,11 @@ impl Database {
         &self.readers
     }
 
+    /// For single statements that write and say themselves what they see.
+    pub(crate) fn writers(&self) -> &PgPool {
+        &self.pool
+    }
+
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.pool.close().await;

@@ -4,7 +4,9 @@
 mod audit;
 mod data_keys;
 mod rings;
+mod tails;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,12 +15,14 @@ use tenon_vault::audit::{AuditLink, AuditRecord};
 use tenon_vault::ports::{KeyStore, RingKey, StoreError, WrappedKey};
 use uuid::Uuid;
 
+use self::tails::Tails;
 use crate::database::{Database, DatabaseError, Settings, failed};
 
 /// Wrapped keys and the audit on PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct PgKeyStore {
     database: Database,
+    tails: Arc<Tails>,
 }
 
 impl PgKeyStore {
@@ -28,7 +32,7 @@ impl PgKeyStore {
     ///
     /// [`DatabaseError::Url`].
     pub fn new(settings: &Settings) -> Result<Self, DatabaseError> {
-        Ok(Self { database: Database::new("vault_keys", settings)? })
+        Ok(Self { database: Database::new("vault_keys", settings)?, tails: Arc::default() })
     }
 
     /// Brings the schema up to date. Processes that start together wait for each other.
@@ -169,7 +173,9 @@ impl KeyStore for PgKeyStore {
     }
 
     async fn append_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
-        audit::append(&self.database, records).await.map_err(failed("append to the audit"))
+        audit::append(&self.database, &self.tails, records)
+            .await
+            .map_err(failed("append to the audit"))
     }
 
     async fn audit(

@@ -13,19 +13,21 @@
 //! | `{reg}:nudge` | queue | channel: something was pushed; the sender's 16 bytes | – |
 //! | `reply:<address>` | coordination | channel: run id (16 bytes) and answer | – |
 //! | `{reg}:announce` | coordination | channel: the sender's 16 bytes and the topic | – |
-//! | `plan:{<project>}` | plan cache | hash: `revision`, `plan` as JSON | none |
-//! | `user:{<project>:<hash of the user>}` | plan cache | hash: `revision`, `plan` as JSON | none |
-//! | `version:{<version>}` | plan cache | string: JSON | 30 days after the last use |
+//! | `plan:{<project>}` | plan cache | hash: `revision`, `plan` as sealed JSON | none |
+//! | `user:{<project>:<hash of the user>}` | plan cache | hash: `revision`, `plan` as sealed JSON | none |
+//! | `installations:{<project>:<workflow>}` | plan cache | hash: `revision`, `plan` as sealed JSON | none |
+//! | `version:{<version>}` | plan cache | string: sealed JSON | 30 days after the last use |
 //! | `{reg}:projects` | plan cache | set of project ids (16 bytes) | none |
 //! | `quota:{<project>:<connector>}:<bucket>:<window ms>` | quotas | hash: number of the tenth to calls | the window and two tenths |
 //! | `quota:{<project>:<connector>}:<bucket>:b` | quotas | string: blocked until, ms | until then, at most a day |
-//! | `{reg}:filled` | plan cache | string: `1` once everything was put | none |
+//! | `{reg}:filled` | plan cache | string: a sealed mark once everything was put | none |
+//! | `value:{<secret>}` | shared values | hash: `version`, `value` sealed twice | minutes |
 //!
 //! What stands in braces decides the cluster slot: all keys of one queue share one, and all buckets
 //! of one project and connector.
 
 use sha2::{Digest as _, Sha256};
-use tenon_domain::{EndUserId, ProjectId, QueueName, VersionId};
+use tenon_domain::{EndUserId, ProjectId, QueueName, SecretId, VersionId, WorkflowId};
 use tenon_exec::ports::coordination::ReplyAddress;
 
 /// The generation of the service.
@@ -66,6 +68,11 @@ pub(crate) fn user_plan(project: ProjectId, user: &EndUserId) -> String {
     format!("user:{{{project}:{hash}}}")
 }
 
+/// Who a workflow runs for by the clock.
+pub(crate) fn installations(project: ProjectId, workflow: WorkflowId) -> String {
+    format!("installations:{{{project}:{workflow}}}")
+}
+
 /// The counter of a bucket in windows of a length.
 pub(crate) fn quota_counter(bucket: &str, window_ms: u128) -> String {
     format!("{}:{window_ms}", quota(bucket))
@@ -86,4 +93,9 @@ fn quota(bucket: &str) -> String {
 /// A workflow version.
 pub(crate) fn version(version: VersionId) -> String {
     format!("version:{{{version}}}")
+}
+
+/// A value that processes share.
+pub(crate) fn value(secret: SecretId) -> String {
+    format!("value:{{{secret}}}")
 }

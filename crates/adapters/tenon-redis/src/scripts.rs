@@ -76,3 +76,8 @@ pub(crate) fn block_quota() -> Script {
 pub(crate) fn put_plan() -> Script {
     script!("put_plan")
 }
+
+/// Keeps a shared value unless one of a later version is there.
+pub(crate) fn put_value() -> Script {
+    script!("put_value")
+}

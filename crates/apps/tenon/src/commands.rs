@@ -5,15 +5,19 @@ mod bench;
 mod certificates;
 mod completions;
 mod config;
+mod configurations;
 mod connector;
 mod credentials;
 mod demo;
 mod dev;
+mod events;
 mod global;
 mod integrations;
 mod project;
+mod proxy_calls;
 mod runs;
 mod server;
+mod signing_keys;
 mod test_run;
 mod users;
 mod vault;
@@ -61,6 +65,8 @@ enum Command {
     Test(test_run::TestArgs),
     /// See, follow, replay and cancel runs.
     Runs(runs::RunsArgs),
+    /// See the calls that went through the proxy.
+    ProxyCalls(proxy_calls::ProxyCallsArgs),
     /// See and undeploy workflows.
     Workflows(workflows::WorkflowsArgs),
     /// See and change connected users.
@@ -69,6 +75,12 @@ enum Command {
     Integrations(integrations::IntegrationsArgs),
     /// Link, see, probe and disconnect accounts of users.
     Credentials(credentials::CredentialsArgs),
+    /// See and change the sets of settings of an account.
+    Configurations(configurations::ConfigurationsArgs),
+    /// See what happened to accounts, or follow it.
+    Events(events::EventsArgs),
+    /// Make, see and revoke the keys that sign the tokens of users.
+    SigningKeys(signing_keys::SigningKeysArgs),
     /// See, test and import connectors.
     Connector(connector::ConnectorArgs),
     /// Operate the vault: keys, rotation, audit.
@@ -104,10 +116,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Apply(args) => apply::run(args, &global).await,
         Command::Test(args) => test_run::run(args, &global).await,
         Command::Runs(args) => runs::run(args, &global).await,
+        Command::ProxyCalls(args) => proxy_calls::run(args, &global).await,
         Command::Workflows(args) => workflows::run(args, &global).await,
         Command::Users(args) => users::run(args, &global).await,
         Command::Integrations(args) => integrations::run(args, &global).await,
         Command::Credentials(args) => credentials::run(args, &global).await,
+        Command::Configurations(args) => configurations::run(args, &global).await,
+        Command::Events(args) => events::run(args, &global).await,
+        Command::SigningKeys(args) => signing_keys::run(args, &global).await,
         Command::Connector(args) => connector::run(args, &global),
         Command::Vault(args) => vault::run(args, &global).await,
         Command::Certificates(args) => certificates::run(&args),

@@ -7,6 +7,7 @@
 mod connection_url;
 mod error;
 mod execution;
+mod limits;
 mod load;
 mod parts;
 mod rules;
@@ -23,6 +24,7 @@ pub use sections::{Log, LogFormat};
 
 use error::SettingProblem;
 use execution::Execution;
+use limits::{Integrations, Proxy};
 use sections::{Api, Blobs, Egress, Functions, Http, Postgres, Redis, Retention, Server};
 use vault::{Connect, Vault};
 
@@ -49,6 +51,10 @@ pub struct Settings {
     pub vault: Vault,
     /// Linking accounts.
     pub connect: Connect,
+    /// Calls with accounts for the builder's app.
+    pub proxy: Proxy,
+    /// Steps that use accounts.
+    pub integrations: Integrations,
     /// Outgoing calls.
     pub egress: Egress,
     /// Accepting, running and recording work.

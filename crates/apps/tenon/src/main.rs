@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod demo_service;
 mod lifecycle;
+mod memory;
 mod postgres;
 mod roles;
 mod terminal;

@@ -4,6 +4,7 @@
 //! in words: what a role may not open is not even built in a process without a role that may.
 
 mod accounts;
+mod calls;
 mod configuration;
 mod duties;
 mod faults;
@@ -11,6 +12,7 @@ mod listening;
 mod process;
 mod readiness;
 mod shared;
+mod triggering;
 mod vault;
 mod worker;
 
@@ -46,6 +48,8 @@ pub enum Store {
     ConfigDatabase,
     /// Jobs, results, runs.
     ExecutionDatabase,
+    /// The log of proxy calls in the execution database, to append to and nothing else.
+    CallLog,
     /// Queues, messages between processes, plans.
     Coordination,
     /// Large values.
@@ -82,7 +86,7 @@ impl Role {
     #[must_use]
     pub const fn stores(self) -> &'static [Store] {
         use Store::{
-            Blobs, ConfigDatabase, Coordination, Egress, ExecutionDatabase, VaultClient, VaultKeys,
+            Blobs, CallLog, ConfigDatabase, Coordination, Egress, ExecutionDatabase, VaultClient, VaultKeys,
             VaultValues,
         };
         match self {
@@ -91,7 +95,7 @@ impl Role {
             }
             Self::Gateway | Self::Controller => &[ExecutionDatabase, Coordination, Blobs],
             Self::Worker => &[ExecutionDatabase, Coordination, Blobs, VaultClient, Egress],
-            Self::Proxy => &[Coordination, VaultClient, Egress],
+            Self::Proxy => &[Coordination, VaultClient, Egress, CallLog],
             Self::Vault => &[VaultValues, VaultKeys],
         }
     }
@@ -181,6 +185,14 @@ mod tests {
             assert!(!role.stores().contains(&Store::ConfigDatabase), "{role}");
         }
         assert!(!Role::Proxy.stores().contains(&Store::ExecutionDatabase));
+    }
+
+    #[test]
+    fn only_the_proxy_appends_to_the_log_of_calls_and_does_no_more_there() {
+        for role in Role::ALL {
+            let appends = role.stores().contains(&Store::CallLog);
+            assert_eq!(appends, role == Role::Proxy, "{role}");
+        }
     }
 
     #[test]

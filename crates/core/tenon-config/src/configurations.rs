@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value};
-use tenon_domain::{ConfigurationId, CredentialId, ProjectId};
+use tenon_domain::{ConfigurationId, CredentialId, EndUserId, ProjectId, WorkflowId};
 
 use crate::credentials::check_external_id;
-use crate::ports::UnitOfWork;
+use crate::installations::{SettingsWrite, WorkflowWrite, secrets_of};
+use crate::ports::{NewSignal, Signalled, UnitOfWork};
 use crate::{Configuration, Error};
 
 /// Clients see the time of making in milliseconds and take the latest for the one they just made.
@@ -56,7 +57,7 @@ impl SettingsName {
         }
     }
 
-    fn fits(&self, settings: &AccountSettings) -> bool {
+    pub(crate) fn fits(&self, settings: &AccountSettings) -> bool {
         match self {
             Self::Id(id) => settings.id == *id,
             Self::External(name) => settings.external_id.as_ref() == Some(name),
@@ -118,16 +119,21 @@ impl Configuration {
                 reason: "the account has a configuration with this external id".to_owned(),
             });
         }
+        let user = owner(&mut *work, project, credential).await?;
+        work.bump_user_revision(project, &user).await?;
         work.commit().await?;
+        self.publisher.publish_user_change(project, &user).await;
         Ok(added)
     }
 
-    /// Changes settings of a configuration.
+    /// Changes settings of a configuration, for the builder's own people: values are checked and
+    /// workflows are switched as [`Configuration::change_settings`] does. A null in the place of
+    /// a workflow switches it off and drops its values.
     ///
     /// # Errors
     ///
-    /// As [`Configuration::configurations`], also for the configuration; [`Error::Invalid`] where
-    /// it would grow too large.
+    /// As [`Configuration::change_settings`]; [`Error::Invalid`] also for settings of a workflow
+    /// that are not written as they should be.
     pub async fn change_configuration(
         &self,
         project: ProjectId,
@@ -135,29 +141,50 @@ impl Configuration {
         name: &SettingsName,
         change: SettingsChange,
     ) -> Result<AccountSettings, Error> {
-        let mut work = self.begin_change(project).await?;
-        let mut settings = find(&mut *work, project, credential, name).await?;
-        merge(&mut settings.shared, change.shared);
-        merge(&mut settings.workflows, change.workflows);
-        merge(&mut settings.meta, change.meta);
-        let bytes = [&settings.shared, &settings.workflows, &settings.meta]
-            .map(|map| serde_json::to_vec(map).map_or(usize::MAX, |text| text.len()));
-        if bytes.iter().any(|bytes| *bytes > self.limits.settings_bytes_max) {
-            return Err(Error::Invalid {
-                what: "the settings of a configuration",
-                rule: "smaller: see the limit settings_bytes_max",
-            });
+        let SettingsChange { shared, workflows, meta } = change;
+        let mut write = SettingsWrite { shared, meta, ..SettingsWrite::default() };
+        for (id, value) in workflows {
+            let (id, value) = self.workflow_write(project, credential, name, &id, value).await?;
+            write.workflows.insert(id, value);
         }
-        work.update_configuration(project, &settings).await?;
-        work.commit().await?;
-        Ok(settings)
+        let changed =
+            self.change_settings_of(project, (credential, None), Some(name), write).await?;
+        let mut configurations = changed.configurations.into_iter();
+        configurations.find(|one| name.fits(one)).ok_or_else(|| Error::no_configuration(Some(name)))
     }
 
-    /// Removes a configuration; the default one stays as long as its account.
+    async fn workflow_write(
+        &self,
+        project: ProjectId,
+        credential: CredentialId,
+        name: &SettingsName,
+        id: &str,
+        value: Value,
+    ) -> Result<(WorkflowId, WorkflowWrite), Error> {
+        let id: WorkflowId = id.parse().map_err(|_| Error::Invalid {
+            what: "the key of a workflow's settings",
+            rule: "the id of a workflow",
+        })?;
+        if value.is_null() {
+            let mut work = self.read(project).await?;
+            let held = find(&mut *work, project, credential, name).await?.workflow(id);
+            let settings = held.settings.into_iter().map(|(name, _)| (name, Value::Null));
+            return Ok((id, WorkflowWrite { enabled: Some(false), settings: settings.collect() }));
+        }
+        let write = WorkflowWrite::deserialize(value).map_err(|_| Error::Invalid {
+            what: "settings of a workflow",
+            rule: "an object with `enabled` and `settings`",
+        })?;
+        Ok((id, write))
+    }
+
+    /// Removes a configuration; the default one stays as long as its account. What is on for it
+    /// ends: open runs are cancelled.
     ///
     /// # Errors
     ///
-    /// As [`Configuration::change_configuration`]; [`Error::Conflict`] for the default one.
+    /// As [`Configuration::configurations`], also for the configuration; [`Error::Conflict`] for
+    /// the default one.
     pub async fn remove_configuration(
         &self,
         project: ProjectId,
@@ -171,8 +198,20 @@ impl Configuration {
                 reason: "the default configuration stays as long as its account".to_owned(),
             });
         }
+        let user = owner(&mut *work, project, credential).await?;
         work.delete_configuration(project, settings.id).await?;
-        Ok(work.commit().await?)
+        let workflows = settings.enabled();
+        let what = Signalled::ConfigurationEnded { configuration: settings.id };
+        let signal = NewSignal { user: user.clone(), credential, what, at: self.clock.now() };
+        work.append_signal(project, &signal).await?;
+        work.bump_installations(project, &workflows).await?;
+        work.bump_user_revision(project, &user).await?;
+        work.commit().await?;
+        for secret in secrets_of(&settings) {
+            self.shred(project, secret).await;
+        }
+        self.after_installations_changed(project, &user, &workflows).await;
+        Ok(())
     }
 }
 
@@ -207,6 +246,15 @@ async fn existing(
     Ok(work.configurations(project, credential).await?)
 }
 
+async fn owner(
+    work: &mut dyn UnitOfWork,
+    project: ProjectId,
+    credential: CredentialId,
+) -> Result<EndUserId, Error> {
+    let found = work.credential(project, credential).await?;
+    Ok(found.ok_or_else(|| Error::no_credential(credential))?.user)
+}
+
 async fn find(
     work: &mut dyn UnitOfWork,
     project: ProjectId,
@@ -214,16 +262,11 @@ async fn find(
     name: &SettingsName,
 ) -> Result<AccountSettings, Error> {
     let known = existing(work, project, credential).await?;
-    known.into_iter().find(|settings| name.fits(settings)).ok_or_else(|| Error::NotFound {
-        what: "configuration",
-        id: match name {
-            SettingsName::Id(id) => id.to_string(),
-            SettingsName::External(name) => name.clone(),
-        },
-    })
+    let found = known.into_iter().find(|settings| name.fits(settings));
+    found.ok_or_else(|| Error::no_configuration(Some(name)))
 }
 
-fn merge(into: &mut Map<String, Value>, change: Map<String, Value>) {
+pub(crate) fn merge(into: &mut Map<String, Value>, change: Map<String, Value>) {
     for (name, value) in change {
         match value {
             Value::Null => drop(into.remove(&name)),

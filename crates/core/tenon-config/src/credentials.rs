@@ -3,6 +3,7 @@
 
 mod disconnect;
 mod probe;
+mod setup;
 mod store;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tenon_contract::vault::{SecretHead, SecretOwner, SecretState, Subject};
 use tenon_domain::{CredentialId, EndUserId, IntegrationId, ProjectId, SecretId};
 
 pub use probe::Probed;
+pub use setup::setup_fields;
 pub(crate) use store::{Link, Wish};
 
 use crate::integrations::Integration;
@@ -125,6 +127,12 @@ impl CredentialStatus {
 }
 
 impl Credential {
+    /// Whether it may be used; one that was refused meanwhile says so when it is.
+    #[must_use]
+    pub fn is_set_up(&self) -> bool {
+        self.status.state != CredentialState::Pending
+    }
+
     /// What the vault binds its secret to.
     #[must_use]
     pub fn owner(&self, project: ProjectId) -> SecretOwner {
@@ -145,6 +153,7 @@ impl Credential {
             secret: self.secret,
             fields: self.fields.clone(),
             created_at: self.created_at,
+            configurations: Vec::new(),
         }
     }
 }

@@ -11,6 +11,8 @@ use tenon_domain::{
     ApiKeyId, CredentialId, EndUserId, IntegrationId, ProjectId, VersionId, WorkflowId,
 };
 
+use crate::configurations::SettingsName;
+use crate::installations::{InstallationFault, SettingProblem};
 use crate::ports::StoreError;
 use crate::ports::linker::LinkError;
 
@@ -58,9 +60,41 @@ pub enum Error {
         /// The connector.
         connector: String,
     },
+    /// The auth method needs the builder's app at the provider, and it is not there.
+    #[error(
+        "the integration `{connector}` needs your app at the provider before users can be sent \
+         there; {} not set yet: register the app, then `tenon integrations set-app {connector} \
+         --method {method} --client-id ID`",
+        is_or_are(missing)
+    )]
+    AppMissing {
+        /// The connector.
+        connector: String,
+        /// Its auth method.
+        method: String,
+        /// Names of the values that are not there.
+        missing: Vec<String>,
+    },
     /// What a person filled in is not valid.
     #[error("{} of the fields are not valid", .0.len())]
     Fields(Vec<FieldFault>),
+    /// Values of settings cannot be taken.
+    #[error("{} settings are not valid", .0.len())]
+    Settings(Vec<SettingProblem>),
+    /// A workflow was not switched on.
+    #[error(transparent)]
+    Installation(#[from] InstallationFault),
+    /// A workflow belongs to an integration that the project does not have.
+    #[error(
+        "the workflow `{workflow}` belongs to the integration `{connector}`, which the project does \
+         not have; add it, or apply its document too"
+    )]
+    IntegrationMissing {
+        /// The workflow's name.
+        workflow: String,
+        /// The connector.
+        connector: String,
+    },
     /// The state of the thing does not allow this.
     #[error("{reason}")]
     Conflict {
@@ -130,6 +164,15 @@ pub enum ConnectFault {
     /// The time is over.
     #[error("this link has ended; please start again")]
     Ended,
+    /// The answer that the browser brought is of another authorization server (RFC 9207).
+    #[error(
+        "the answer came from another authorization server than the one that was asked ({reason}); \
+         nothing of it was used; please start again"
+    )]
+    OtherServer {
+        /// What does not fit.
+        reason: String,
+    },
     /// The user, or the provider for the user, said no.
     #[error("access was not granted: {reason}")]
     Denied {
@@ -183,12 +226,17 @@ pub enum ConnectFault {
     NameTaken,
 }
 
+fn is_or_are(names: &[String]) -> String {
+    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+}
+
 impl ConnectFault {
     /// The problem code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unknown | Self::OtherBrowser | Self::Used | Self::Ended => "connect_state",
+            Self::OtherServer { .. } => "connect_issuer",
             Self::Denied { .. } => "connect_denied",
             Self::Rejected { .. } => "credential_invalid",
             Self::Misconfigured { .. }
@@ -208,6 +256,21 @@ impl Error {
 
     pub(crate) fn no_integration(id: IntegrationId) -> Self {
         Self::NotFound { what: "integration", id: id.to_string() }
+    }
+
+    pub(crate) fn no_configuration(name: Option<&SettingsName>) -> Self {
+        let id = match name {
+            Some(SettingsName::Id(id)) => id.to_string(),
+            Some(SettingsName::External(name)) => name.clone(),
+            None => "default".to_owned(),
+        };
+        Self::NotFound { what: "configuration", id }
+    }
+
+    /// A stored document that was checked once cannot be read any more.
+    pub(crate) fn damaged_document(error: serde_json::Error) -> Self {
+        let source = Box::new(error);
+        Self::Store(StoreError::Failed { action: "read a stored document", source })
     }
 
     pub(crate) fn fields(faults: Vec<field_values::FieldFault>) -> Self {
@@ -234,6 +297,7 @@ impl Error {
     pub(crate) fn link(connector: &str, error: LinkError) -> Self {
         let fault = match error {
             LinkError::Denied { reason } => ConnectFault::Denied { reason },
+            LinkError::OtherServer { reason } => ConnectFault::OtherServer { reason },
             LinkError::BadInput { reason } => ConnectFault::Failed { reason },
             LinkError::Rejected { reason } => ConnectFault::Rejected { reason },
             LinkError::Misconfigured { reason } => {

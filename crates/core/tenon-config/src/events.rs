@@ -11,9 +11,12 @@ use crate::{Configuration, Error};
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum EventType {
-    /// An account was linked, or linked again.
+    /// An account was linked, or linked again, and can be used.
     #[serde(rename = "credential.connected")]
     CredentialConnected,
+    /// An account was linked and waits for what its user has to fill in.
+    #[serde(rename = "credential.pending")]
+    CredentialPending,
     /// An account works again.
     #[serde(rename = "credential.valid")]
     CredentialValid,
@@ -30,8 +33,9 @@ pub enum EventType {
 
 impl EventType {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CredentialConnected,
+        Self::CredentialPending,
         Self::CredentialValid,
         Self::CredentialInvalid,
         Self::CredentialExpired,
@@ -43,6 +47,7 @@ impl EventType {
     pub const fn name(self) -> &'static str {
         match self {
             Self::CredentialConnected => "credential.connected",
+            Self::CredentialPending => "credential.pending",
             Self::CredentialValid => "credential.valid",
             Self::CredentialInvalid => "credential.invalid",
             Self::CredentialExpired => "credential.expired",
@@ -95,7 +100,7 @@ impl NewEvent {
         };
         put("external_id", credential.external_id.as_deref());
         put("provider_name", credential.provider_name.as_deref());
-        if kind == EventType::CredentialInvalid || kind == EventType::CredentialExpired {
+        if !matches!(kind, EventType::CredentialConnected | EventType::CredentialDisconnected) {
             put("code", credential.status.code.as_deref());
             put("reason", credential.status.reason.as_deref());
         }

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tenon_contract::plan::{AppPlan, IntegrationPlan};
+use tenon_domain::portal::IntegrationDocument;
 use tenon_domain::{IntegrationId, ProjectId};
 
 pub use app::AppChange;
+pub(crate) use app::missing_of_app;
 
 use crate::{Configuration, Error};
 
@@ -28,6 +30,8 @@ pub struct Integration {
     pub apps: BTreeMap<String, AppPlan>,
     /// How it looks in the portal.
     pub portal: Map<String, Value>,
+    /// The document that was applied for it: texts and inputs of the portal.
+    pub document: Option<IntegrationDocument>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -35,6 +39,21 @@ pub struct Integration {
 }
 
 impl Integration {
+    /// A connector as it is switched on.
+    #[must_use]
+    pub fn new(connector: &str, now: Timestamp) -> Self {
+        Self {
+            id: IntegrationId::new(),
+            connector: connector.to_owned(),
+            is_active: true,
+            apps: BTreeMap::new(),
+            portal: Map::new(),
+            document: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// What execution knows of it; `manifest` of a custom connector.
     #[must_use]
     pub fn plan(&self, manifest: Option<Arc<Value>>) -> IntegrationPlan {
@@ -72,16 +91,7 @@ impl Configuration {
                 max: self.limits.integrations_max,
             });
         }
-        let now = self.clock.now();
-        let added = Integration {
-            id: IntegrationId::new(),
-            connector: connector.to_owned(),
-            is_active: true,
-            apps: BTreeMap::new(),
-            portal: Map::new(),
-            created_at: now,
-            updated_at: now,
-        };
+        let added = Integration::new(connector, self.clock.now());
         work.insert_integration(project, &added).await?;
         self.commit_and_publish(work, project, &[]).await?;
         Ok(added)
@@ -145,10 +155,14 @@ impl Configuration {
         let found = work.integration(project, integration).await?;
         let mut changed = found.ok_or_else(|| Error::no_integration(integration))?;
         if changed.is_active != is_active {
+            let portal = self.portal_in(&mut *work, project).await?;
+            let workflows = portal.workflows_of(&[integration]);
+            work.bump_installations(project, &workflows).await?;
             changed.is_active = is_active;
             changed.updated_at = self.clock.now();
             work.update_integration(project, &changed).await?;
-            self.commit_and_publish(work, project, &[]).await?;
+            self.commit_and_publish_users(work, project, &[], &[integration]).await?;
+            self.publisher.publish_installation_changes(project, &workflows).await;
         }
         Ok(changed)
     }
@@ -170,6 +184,13 @@ impl Configuration {
         if accounts > 0 {
             return Err(Error::Conflict {
                 reason: format!("{accounts} accounts are connected; disconnect them first"),
+            });
+        }
+        let portal = self.portal_in(&mut *work, project).await?;
+        let workflows = portal.integration(integration).map_or(0, |it| it.workflows.len());
+        if workflows > 0 {
+            return Err(Error::Conflict {
+                reason: format!("{workflows} workflows belong to it; undeploy them first"),
             });
         }
         work.delete_integration(project, integration).await?;

@@ -7,10 +7,12 @@ pub mod credentials;
 pub mod error;
 pub mod events;
 mod heads;
+pub mod installations;
 pub mod integrations;
 pub mod limits;
 pub mod linking;
 pub mod plans;
+pub mod portal;
 pub mod ports;
 pub mod projects;
 pub mod signing_keys;
@@ -24,9 +26,13 @@ use tenon_domain::{Clock, ProjectId};
 pub use api_keys::{ApiKey, ApiKeyText, NewApiKey};
 pub use configurations::{AccountSettings, SettingsChange, SettingsName};
 pub use connectors::{CustomConnector, ListedConnector, Slug};
-pub use credentials::{Credential, CredentialState, CredentialStatus, Probed};
+pub use credentials::{Credential, CredentialState, CredentialStatus, Probed, setup_fields};
 pub use error::{ConnectFault, Error, FieldFault};
 pub use events::{Event, EventType, NewEvent};
+pub use installations::{
+    AccountName, AccountView, InstallationFault, InstallationName, Revisions, SettingProblem,
+    SettingsWrite, UserAccounts, WorkflowSettings, WorkflowWrite,
+};
 pub use integrations::{AppChange, Integration};
 pub use limits::Limits;
 pub use linking::{
@@ -34,11 +40,16 @@ pub use linking::{
     LinkSettings, LinkingParts, NewConnect, OpenedConnect, SessionLink, StartedConnect,
 };
 pub use plans::{PlanPublisher, PlanReader};
+pub use portal::{PortalIntegration, PortalWorkflow, ProjectPortal};
 pub use projects::{DevProject, DisplayName, Organisation, OrganisationId, Project, Team, TeamId};
 pub use signing_keys::{NewSigningKey, SigningKey};
 pub use users::{Choice, ConnectedUser};
-pub use workflows::{Applied, Draft, Version, WorkflowEntry, WorkflowState};
+pub use workflows::{
+    Applied, AppliedBatch, AppliedIntegration, Batch, Draft, Version, WorkflowEntry, WorkflowState,
+};
 
+use portal::Portals;
+use ports::triggering::Triggering;
 use ports::{Scope, Store, UnitOfWork};
 
 /// The use cases of the configuration plane, one `impl` block in the file of each noun.
@@ -53,6 +64,7 @@ pub struct Configuration {
     clock: Arc<dyn Clock>,
     limits: Limits,
     linking: Option<Arc<LinkingParts>>,
+    triggering: Option<Arc<dyn Triggering>>,
 }
 
 impl Configuration {
@@ -64,7 +76,7 @@ impl Configuration {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Self {
-        Self { store, publisher, clock, limits, linking: None }
+        Self { store, publisher, clock, limits, linking: None, triggering: None }
     }
 
     /// The same with what linking accounts needs. Without it, whatever needs the vault or the
@@ -73,6 +85,17 @@ impl Configuration {
     pub fn with_linking(mut self, parts: LinkingParts) -> Self {
         self.linking = Some(Arc::new(parts));
         self
+    }
+
+    /// The same with execution to hand the signals of installations to. Without it they wait.
+    #[must_use]
+    pub fn with_triggering(mut self, triggering: Arc<dyn Triggering>) -> Self {
+        self.triggering = Some(triggering);
+        self
+    }
+
+    pub(crate) fn portals(&self) -> &Portals {
+        self.publisher.portals()
     }
 
     /// Begins a change of a project: no other change of the same project runs beside it.
@@ -94,6 +117,25 @@ impl Configuration {
         work.bump_revision(project).await?;
         work.commit().await?;
         self.publisher.publish_change(project, versions).await;
+        Ok(())
+    }
+
+    /// The same for a change that plans of users show, too: of all who have an account of these
+    /// integrations.
+    async fn commit_and_publish_users(
+        &self,
+        mut work: Box<dyn UnitOfWork>,
+        project: ProjectId,
+        versions: &[tenon_domain::VersionId],
+        integrations: &[tenon_domain::IntegrationId],
+    ) -> Result<(), Error> {
+        if !integrations.is_empty() {
+            work.bump_users_of_integrations(project, integrations).await?;
+        }
+        self.commit_and_publish(work, project, versions).await?;
+        if !integrations.is_empty() {
+            self.publisher.publish_users_of(project).await;
+        }
         Ok(())
     }
 

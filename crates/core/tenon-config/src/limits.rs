@@ -26,6 +26,8 @@ pub struct Limits {
     pub configurations_max: usize,
     /// Each part of a configuration's settings, in bytes of JSON.
     pub settings_bytes_max: usize,
+    /// The metadata of a connected user, in bytes of JSON.
+    pub user_meta_bytes_max: usize,
     /// Connect sessions of one project that have not ended.
     pub connect_sessions_max: usize,
     /// Valid signing keys of one project; each token is checked against the one it names.
@@ -47,6 +49,7 @@ impl Default for Limits {
             credentials_of_user_max: 200,
             configurations_max: 100,
             settings_bytes_max: 256 << 10,
+            user_meta_bytes_max: 64 << 10,
             connect_sessions_max: 10_000,
             signing_keys_max: 10,
             events_page_max: 500,

@@ -7,6 +7,7 @@
 
 mod browser;
 mod fields;
+mod popup;
 mod session;
 mod through_credentials;
 mod ticket;
@@ -25,6 +26,8 @@ use url::Url;
 
 pub use browser::{Callback, ConnectEnd, StartedConnect};
 pub use fields::{FieldLink, LinkProof};
+pub use popup::{PopupConnect, SESSION_MEMBER};
+pub(crate) use session::wipe;
 pub use session::{NewConnect, OpenedConnect, is_by_browser};
 pub use through_credentials::ThroughCredentials;
 pub use ticket::SessionLink;
@@ -109,6 +112,8 @@ pub struct ConnectSession {
     pub options: ConnectOptions,
     /// The account to connect again.
     pub credential: Option<CredentialId>,
+    /// Whether a browser was sent to the provider.
+    pub is_begun: bool,
     /// What came of it, as far as it has come.
     pub outcome: Option<ConnectOutcome>,
     /// When it was opened.
@@ -144,6 +149,9 @@ pub enum ConnectOutcome {
         /// Its name at the provider.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<String>,
+        /// Whether it waits for what its user has to fill in.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_pending: bool,
     },
     /// It is not.
     Failed {

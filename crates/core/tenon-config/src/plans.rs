@@ -1,6 +1,8 @@
 //! Compiles plans from the store: everything execution needs, nothing else.
 
+mod installations;
 mod publisher;
+mod users;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use tenon_contract::plan::{
-    CredentialPlan, DeployedWorkflow, IntegrationPlan, PlanError, PlanSource, ProjectPlan,
+    DeployedWorkflow, InstallationsPlan, IntegrationPlan, PlanError, PlanSource, ProjectPlan,
     UserPlan, WorkflowPlan,
 };
 use tenon_domain::workflow::{StepKind, Workflow};
@@ -17,25 +19,22 @@ use tenon_domain::{EndUserId, ProjectId, VersionId, WorkflowId};
 pub use publisher::PlanPublisher;
 
 use crate::connectors::Slug;
-use crate::credentials::Credential;
+use crate::portal::Portals;
 use crate::ports::{Scope, Store, StoreError, StoredDocument, UnitOfWork};
-
-/// Accounts in one user's plan. [`crate::Limits::credentials_of_user_max`] keeps users below it;
-/// this bounds the plan should the limit be raised beyond.
-const ACCOUNTS_MAX: usize = 10_000;
 
 /// Reads plans straight from the store: always right, never fast. Execution asks it only for
 /// what no cache has.
 #[derive(Clone)]
 pub struct PlanReader {
     store: Arc<dyn Store>,
+    portals: Portals,
 }
 
 impl PlanReader {
     /// Plans of a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, portals: Portals::default() }
     }
 
     /// The plan of a project, with the documents it was compiled from.
@@ -46,6 +45,8 @@ impl PlanReader {
         let mut work = self.store.snapshot(Scope::Project(project)).await?;
         let Some(found) = work.project(project).await? else { return Ok(None) };
         let documents = work.deployed_documents(project).await?;
+        let integrations = integrations(&mut *work, project).await?;
+        let deployed = |stored| deployed(stored, &integrations);
         let plan = ProjectPlan {
             project,
             revision: found.revision,
@@ -53,7 +54,7 @@ impl PlanReader {
             workflows: documents.iter().filter_map(deployed).collect(),
             choices: choices(&mut *work, project).await?,
             disabled_users: work.disabled_users(project).await?,
-            integrations: integrations(&mut *work, project).await?,
+            integrations,
             signing_keys: crate::signing_keys::plans(work.signing_keys(project).await?),
         };
         Ok(Some((plan, documents)))
@@ -66,41 +67,6 @@ impl PlanReader {
             action: "read a stored document",
             source: Box::new(error),
         })
-    }
-
-    /// The plan of a user who ever had an account; the accounts of switched-off integrations are
-    /// in it, too: whoever uses one looks at the integration.
-    async fn compile_user(
-        &self,
-        project: ProjectId,
-        user: &EndUserId,
-    ) -> Result<Option<UserPlan>, StoreError> {
-        let mut work = self.store.snapshot(Scope::Project(project)).await?;
-        let Some(revision) = work.user_revision(project, user).await? else { return Ok(None) };
-        let accounts = work.credentials_of_user(project, user, ACCOUNTS_MAX).await?;
-        let credentials = accounts.iter().map(Credential::plan).collect();
-        Ok(Some(UserPlan { project, user: user.clone(), revision, credentials }))
-    }
-
-    /// The plans of a page of users, in the order of their ids.
-    async fn compile_users(
-        &self,
-        project: ProjectId,
-        after: Option<&EndUserId>,
-        limit: usize,
-    ) -> Result<Vec<UserPlan>, StoreError> {
-        let mut work = self.store.snapshot(Scope::Project(project)).await?;
-        let listed = work.users_with_plans(project, after, limit).await?;
-        let users: Vec<EndUserId> = listed.iter().map(|(user, _)| user.clone()).collect();
-        let mut by_user: HashMap<EndUserId, Vec<CredentialPlan>> = HashMap::new();
-        for credential in work.credentials_of_users(project, &users).await? {
-            by_user.entry(credential.user.clone()).or_default().push(credential.plan());
-        }
-        let plan = |(user, revision)| {
-            let credentials = by_user.remove(&user).unwrap_or_default();
-            UserPlan { project, user, revision, credentials }
-        };
-        Ok(listed.into_iter().map(plan).collect())
     }
 
     async fn list(&self, listed: Listed) -> Result<Vec<ProjectId>, StoreError> {
@@ -163,7 +129,7 @@ fn workflow_plan(stored: &StoredDocument) -> Result<WorkflowPlan, serde_json::Er
 
 /// The part of a deployed document that intake needs. A document that cannot be read any more is
 /// a defect; it is left out, so that the project's other workflows go on.
-fn deployed(stored: &StoredDocument) -> Option<DeployedWorkflow> {
+fn deployed(stored: &StoredDocument, integrations: &[IntegrationPlan]) -> Option<DeployedWorkflow> {
     let document = match workflow_plan(stored) {
         Ok(plan) => plan.document,
         Err(error) => {
@@ -176,9 +142,26 @@ fn deployed(stored: &StoredDocument) -> Option<DeployedWorkflow> {
             return None;
         }
     };
+    let integration = match &document.integration {
+        None => None,
+        Some(connector) => {
+            let found = integrations.iter().find(|one| one.connector == *connector);
+            if found.is_none() {
+                tracing::error!(
+                    project.id = %stored.project,
+                    workflow.id = %stored.workflow,
+                    connector,
+                    "the integration of a deployed workflow is gone; the workflow is left out of \
+                     the plan, so that it runs for nobody"
+                );
+            }
+            Some(found?.id)
+        }
+    };
     Some(DeployedWorkflow {
         id: stored.workflow,
         name: stored.name.clone(),
+        integration,
         version: stored.version,
         number: stored.number,
         has_response: document.steps.iter().any(|step| matches!(step.kind, StepKind::Response(_))),
@@ -212,6 +195,15 @@ impl PlanSource for PlanReader {
     ) -> Result<Option<Arc<UserPlan>>, PlanError> {
         let plan = self.compile_user(project, user).await;
         Ok(plan.map_err(plan_error("compile a user's plan"))?.map(Arc::new))
+    }
+
+    async fn installations(
+        &self,
+        project: ProjectId,
+        workflow: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError> {
+        let plan = self.compile_installations(project, workflow, usize::MAX).await;
+        Ok(plan.map_err(plan_error("compile who a workflow runs for"))?.map(Arc::new))
     }
 
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {

@@ -6,11 +6,13 @@
 mod api_keys;
 mod credentials;
 mod events;
+mod installations;
 mod integrations;
 pub mod linker;
 mod projects;
 mod sessions;
 mod signing_keys;
+pub mod triggering;
 mod users;
 mod workflows;
 
@@ -22,6 +24,7 @@ use tenon_domain::ProjectId;
 pub use api_keys::{ApiKeyRow, ApiKeyRows};
 pub use credentials::{ConfigurationRows, CredentialRows, UserPlanRows};
 pub use events::EventRows;
+pub use installations::{InstallationRows, InstalledRow, NewSignal, Signal, Signalled};
 pub use integrations::{ConnectorRows, IntegrationRows};
 pub use projects::ProjectRows;
 pub use sessions::{SessionRow, SessionRows, SessionStart};
@@ -95,6 +98,7 @@ pub trait UnitOfWork:
     + SessionRows
     + SigningKeyRows
     + EventRows
+    + InstallationRows
 {
     /// Makes the writes durable.
     ///

@@ -3,9 +3,11 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tenon_domain::{EndUserId, ProjectId, WorkflowId};
 
-use crate::ports::{UnitOfWork, UserPage};
+use crate::configurations::AccountSettings;
+use crate::ports::{NewSignal, Signalled, UnitOfWork, UserPage};
 use crate::{Configuration, Error};
 
 /// The longest id, in bytes.
@@ -20,6 +22,8 @@ pub struct ConnectedUser {
     pub created_at: Timestamp,
     /// Since when nothing runs for it.
     pub disabled_at: Option<Timestamp>,
+    /// What the builder's app says of the user, such as a name and a plan.
+    pub meta: Map<String, Value>,
 }
 
 /// A user's choice, in place of the workflow's default.
@@ -34,7 +38,7 @@ pub struct Choice {
 }
 
 impl Configuration {
-    /// Makes sure that a user is known. Running it again changes nothing.
+    /// Makes sure that a user is known. Running it again changes nothing, and only reads.
     ///
     /// # Errors
     ///
@@ -46,10 +50,51 @@ impl Configuration {
         user: &EndUserId,
     ) -> Result<ConnectedUser, Error> {
         check_user_id(user)?;
+        if let Some(known) = self.read(project).await?.user(project, user).await? {
+            return Ok(known);
+        }
         let mut work = self.begin_change(project).await?;
         let found = self.ensure_user_in(&mut *work, project, user).await?;
         work.commit().await?;
         Ok(found)
+    }
+
+    /// Merges metadata of a user, who is made known where it was not; null takes a member away.
+    /// Workflows that the user may not use any more, or may use again, follow at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchProject`], [`Error::Invalid`] for the id, or where it would grow beyond
+    /// [`crate::Limits::user_meta_bytes_max`], [`Error::Unavailable`], [`Error::Store`].
+    pub async fn set_user_meta(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+        change: Map<String, Value>,
+    ) -> Result<ConnectedUser, Error> {
+        check_user_id(user)?;
+        let mut work = self.begin_change(project).await?;
+        let mut known = self.ensure_user_in(&mut *work, project, user).await?;
+        let before = known.meta.clone();
+        crate::configurations::merge(&mut known.meta, change);
+        if known.meta == before {
+            work.commit().await?;
+            return Ok(known);
+        }
+        let bytes = serde_json::to_vec(&known.meta).map_or(usize::MAX, |text| text.len());
+        if bytes > self.limits.user_meta_bytes_max || has_null_byte(&known.meta) {
+            return Err(Error::Invalid {
+                what: "the metadata of a user",
+                rule: "without null bytes, and no larger than the limit user_meta_bytes_max",
+            });
+        }
+        work.set_user_meta(project, user, &known.meta).await?;
+        let workflows = enabled_of(&mut *work, project, user).await?;
+        work.bump_installations(project, &workflows).await?;
+        work.bump_user_revision(project, user).await?;
+        work.commit().await?;
+        self.after_installations_changed(project, user, &workflows).await;
+        Ok(known)
     }
 
     /// The user.
@@ -76,7 +121,7 @@ impl Configuration {
         Ok(self.read(project).await?.users(project, &page).await?)
     }
 
-    /// Stops everything for a user: no new run starts.
+    /// Stops everything for a user: no new run starts, and the open ones of accounts are cancelled.
     ///
     /// # Errors
     ///
@@ -115,7 +160,19 @@ impl Configuration {
             return Ok(found);
         }
         work.set_user_disabled(project, user, disabled_at).await?;
+        if let Some(at) = disabled_at {
+            let limit = self.limits.credentials_of_user_max;
+            for account in work.credentials_of_user(project, user, limit).await? {
+                let what = Signalled::AccountEnded;
+                let signal = NewSignal { user: user.clone(), credential: account.id, what, at };
+                work.append_signal(project, &signal).await?;
+            }
+        }
+        let workflows = enabled_of(&mut *work, project, user).await?;
+        work.bump_installations(project, &workflows).await?;
+        work.bump_user_revision(project, user).await?;
         self.commit_and_publish(work, project, &[]).await?;
+        self.after_installations_changed(project, user, &workflows).await;
         found.disabled_at = disabled_at;
         Ok(found)
     }
@@ -166,11 +223,42 @@ impl Configuration {
         if let Some(found) = work.user(project, user).await? {
             return Ok(found);
         }
-        let fresh =
-            ConnectedUser { id: user.clone(), created_at: self.clock.now(), disabled_at: None };
+        let fresh = ConnectedUser {
+            id: user.clone(),
+            created_at: self.clock.now(),
+            disabled_at: None,
+            meta: Map::new(),
+        };
         work.insert_user(project, &fresh).await?;
         Ok(fresh)
     }
+}
+
+/// The workflows that are on for any configuration of a user's accounts.
+pub(crate) async fn enabled_of(
+    work: &mut dyn UnitOfWork,
+    project: ProjectId,
+    user: &EndUserId,
+) -> Result<Vec<WorkflowId>, Error> {
+    let configurations = work.configurations_of_users(project, std::slice::from_ref(user)).await?;
+    let mut workflows: Vec<WorkflowId> =
+        configurations.iter().flat_map(AccountSettings::enabled).collect();
+    workflows.sort_unstable();
+    workflows.dedup();
+    Ok(workflows)
+}
+
+/// The database's JSON has no null bytes in texts.
+fn has_null_byte(meta: &Map<String, Value>) -> bool {
+    fn inside(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(inside),
+            Value::Object(members) => has_null_byte(members),
+            _ => false,
+        }
+    }
+    meta.iter().any(|(name, value)| name.contains('\0') || inside(value))
 }
 
 fn check_user_id(user: &EndUserId) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tenon_domain::workflow::{Workflow, fingerprint};
 use tenon_domain::{ProjectId, VersionId, WorkflowId};
 
-pub use apply::Applied;
+pub use apply::{Applied, AppliedBatch, AppliedIntegration, Batch};
 pub use draft::Draft;
 
 use crate::ports::StoreError;

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use tenon_contract::egress::ClientIdentity;
+use tenon_contract::secret::SecretBytes;
 use tenon_expr::{Scope, Source};
 use url::Url;
 
@@ -58,15 +60,6 @@ pub struct Injected {
     pub query: Vec<String>,
     /// What TLS has to show.
     pub client_certificate: Option<ClientIdentity>,
-}
-
-/// A client certificate for TLS. There is no `Debug`: the key is secret.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ClientIdentity {
-    /// The chain, PEM.
-    pub certificate: String,
-    /// The key, PEM.
-    pub key: String,
 }
 
 /// What a signature may look at.
@@ -216,10 +209,14 @@ fn into_head(
         set_query(url, &injected.query, &pairs);
     }
     if let Some(certificate) = &injection.client_certificate {
-        injected.client_certificate = Some(ClientIdentity {
-            certificate: eval_text(&certificate.certificate, ctx, "the client certificate")?,
-            key: eval_text(&certificate.key, ctx, "the client certificate's key")?,
-        });
+        let chain = eval_text(&certificate.certificate, ctx, "the client certificate")?;
+        let key = eval_text(&certificate.key, ctx, "the client certificate's key")?;
+        for (text, what) in [(&chain, "client certificate"), (&key, "client certificate's key")] {
+            if text.trim().is_empty() {
+                return Err(InjectError::Missing { what });
+            }
+        }
+        injected.client_certificate = Some(ClientIdentity::new(chain, SecretBytes::from_text(key)));
     }
     let head = Head { method: verb, url, headers, body };
     match (&injection.sign, &method.kind) {

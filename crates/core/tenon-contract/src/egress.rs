@@ -2,13 +2,18 @@
 //!
 //! [`Egress`] reads a bounded answer whole; [`Forward`] passes bodies through as they come.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
+use sha2::{Digest as _, Sha256};
 use url::Url;
+
+use crate::secret::SecretBytes;
 
 /// Headers that say how a message is framed or forwarded. Only the adapter sets them; a request
 /// that carries one is refused.
@@ -28,6 +33,62 @@ pub const TRANSPORT_HEADERS: &[&str] = &[
     "http2-settings",
 ];
 
+/// What a call shows of its account in TLS: a certificate and the key to it. Cheap to clone. The key
+/// is wiped when the last clone is dropped.
+#[derive(Clone)]
+pub struct ClientIdentity(Arc<Identity>);
+
+struct Identity {
+    certificate: String,
+    key: SecretBytes,
+    fingerprint: [u8; 32],
+}
+
+impl ClientIdentity {
+    /// The certificate's chain and its key, both PEM. Neither is looked at before it is used.
+    #[must_use]
+    pub fn new(certificate: String, key: SecretBytes) -> Self {
+        let mut digest = Sha256::new();
+        digest.update((certificate.len() as u64).to_be_bytes());
+        digest.update(certificate.as_bytes());
+        digest.update(key.expose());
+        Self(Arc::new(Identity { certificate, key, fingerprint: digest.finalize().into() }))
+    }
+
+    /// The chain, PEM; the client's own certificate comes first.
+    #[must_use]
+    pub fn certificate(&self) -> &str {
+        &self.0.certificate
+    }
+
+    /// The key, PEM.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        self.0.key.expose()
+    }
+
+    /// Tells identities apart: of the certificate and the key together. Connections are shared only
+    /// among calls that have the same one.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.0.fingerprint
+    }
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientIdentity(..)")
+    }
+}
+
+impl PartialEq for ClientIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.fingerprint == other.0.fingerprint
+    }
+}
+
+impl Eq for ClientIdentity {}
+
 /// A request that is ready to go.
 #[derive(Debug, Clone)]
 pub struct OutboundRequest {
@@ -39,6 +100,8 @@ pub struct OutboundRequest {
     pub headers: HeaderMap,
     /// The whole body; empty for none.
     pub body: Bytes,
+    /// The certificate to show in TLS, for https only; none where the account has none.
+    pub identity: Option<ClientIdentity>,
     /// From the first byte out to the last byte in.
     pub timeout: Duration,
     /// The largest body that is read, after decompression, in bytes.
@@ -65,6 +128,15 @@ pub enum Error {
         /// Host as written.
         host: String,
         /// Why, for people.
+        reason: String,
+    },
+    /// The client certificate cannot be used, or the other side does not take it. Never retried:
+    /// the account needs another one.
+    #[error("the client certificate for {host} cannot be used: {reason}")]
+    Identity {
+        /// Host as written.
+        host: String,
+        /// Why, for people; nothing of the key.
         reason: String,
     },
     /// No connection, or it broke: may be tried again. `was_sent` tells whether the request may
@@ -120,6 +192,8 @@ pub struct ForwardRequest {
     pub headers: HeaderMap,
     /// The body.
     pub body: ForwardBody,
+    /// As in [`OutboundRequest::identity`].
+    pub identity: Option<ClientIdentity>,
     /// The longest wait for the head of the answer, from the last byte of the request; while a
     /// body streams out, `idle_timeout` holds instead.
     pub head_timeout: Duration,
@@ -146,4 +220,28 @@ pub trait Forward: Send + Sync + 'static {
     /// Sends a request; returns when the head of the answer is there. A connection that the
     /// answer's body leaves unread is closed, not used again.
     async fn forward(&self, request: ForwardRequest) -> Result<Response<StreamBody>, Error>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(certificate: &str, key: &str) -> ClientIdentity {
+        ClientIdentity::new(certificate.to_owned(), SecretBytes::from_text(key.to_owned()))
+    }
+
+    #[test]
+    fn identities_differ_by_certificate_and_by_key() {
+        let one = identity("cert", "key");
+        assert_eq!(one, identity("cert", "key"));
+        for other in [identity("cert", "other"), identity("other", "key"), identity("certk", "ey")]
+        {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn an_identity_does_not_print_its_parts() {
+        assert_eq!(format!("{:?}", identity("cert", "key")), "ClientIdentity(..)");
+    }
 }

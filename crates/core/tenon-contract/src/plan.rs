@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tenon_domain::workflow::{Trigger, Workflow};
 use tenon_domain::{
-    ApiKeyId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId, VersionId, WorkflowId,
+    ApiKeyId, ConfigurationId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId,
+    VersionId, WorkflowId,
 };
 
 /// What execution knows of a project.
@@ -89,6 +90,9 @@ pub struct UserPlan {
     pub revision: i64,
     /// The user's accounts, oldest first; at most a setting's worth.
     pub credentials: Vec<CredentialPlan>,
+    /// What the builder's app said of the user, at `{{user.meta.x}}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub meta: Map<String, Value>,
 }
 
 /// A connected account, without its secrets.
@@ -109,6 +113,49 @@ pub struct CredentialPlan {
     pub fields: Map<String, Value>,
     /// When it was connected.
     pub created_at: Timestamp,
+    /// Its configurations, oldest first; the first is the default one.
+    #[serde(default)]
+    pub configurations: Vec<ConfigurationPlan>,
+}
+
+/// A set of settings of an account, and which workflows run with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfigurationPlan {
+    /// The configuration.
+    pub id: ConfigurationId,
+    /// The builder's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Settings of the integration, at `{{shared.x}}`; defaults are filled in.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub shared: Map<String, Value>,
+    /// Workflows of the integration that are on, with their settings; defaults are filled in.
+    #[serde(default)]
+    pub workflows: HashMap<WorkflowId, Map<String, Value>>,
+}
+
+/// Who a workflow with a schedule runs for: one run a tick for each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstallationsPlan {
+    /// The project.
+    pub project: ProjectId,
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// Grows with every change; the larger one wins.
+    pub revision: i64,
+    /// The configurations that it is on for, of users who are not disabled.
+    pub installations: Vec<InstallationRef>,
+}
+
+/// A configuration that a workflow is on for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct InstallationRef {
+    /// Whose.
+    pub user: EndUserId,
+    /// The account.
+    pub credential: CredentialId,
+    /// Its configuration.
+    pub configuration: ConfigurationId,
 }
 
 /// A deployed workflow, as far as intake and schedules need it.
@@ -118,6 +165,10 @@ pub struct DeployedWorkflow {
     pub id: WorkflowId,
     /// Its name.
     pub name: String,
+    /// The integration that it belongs to, if any: then it runs for those configurations of an
+    /// account that it is on for, and `enabled_by_default` is of no account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration: Option<IntegrationId>,
     /// The version that new runs use.
     pub version: VersionId,
     /// Counted from 1.
@@ -243,6 +294,13 @@ pub trait PlanSource: Send + Sync + 'static {
         user: &EndUserId,
     ) -> Result<Option<Arc<UserPlan>>, PlanError>;
 
+    /// Who a workflow of an integration runs for by the clock; `None` for one that is not such.
+    async fn installations(
+        &self,
+        project: ProjectId,
+        workflow: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError>;
+
     /// All projects, for the schedules.
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError>;
 }
@@ -255,6 +313,9 @@ pub trait PlanCache: PlanSource {
 
     /// Stores a user's plan, unless a newer revision is there.
     async fn put_user(&self, plan: &UserPlan) -> Result<(), PlanError>;
+
+    /// Stores who a workflow runs for by the clock, unless a newer revision is there.
+    async fn put_installations(&self, plan: &InstallationsPlan) -> Result<(), PlanError>;
 
     /// Stores a workflow version.
     async fn put_workflow(&self, plan: &WorkflowPlan) -> Result<(), PlanError>;

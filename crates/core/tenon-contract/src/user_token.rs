@@ -2,7 +2,7 @@
 //!
 //! The key is one of the project's own, chosen by `kid` or, without one, tried in turn. What a
 //! token says of keys (`jku`, `x5u`, `jwk`, `x5c`) is not looked at, and an algorithm other than
-//! RS256 is refused before any key is touched. Permissions inside of tokens are not read here.
+//! RS256 is refused before any key is touched.
 
 mod cache;
 
@@ -11,11 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tenon_domain::EndUserId;
 
 pub use self::cache::UserTokens;
 
+use crate::permissions::Permissions;
 use crate::plan::SigningKeyPlan;
 
 /// How far the clocks of the builder and of Tenon may differ, in seconds.
@@ -32,6 +33,8 @@ pub struct VerifiedUser {
     pub user: EndUserId,
     /// The token's `exp`.
     pub expires_at: Timestamp,
+    /// What the token may do for the user.
+    pub permissions: Permissions,
 }
 
 /// A token does not hold.
@@ -55,6 +58,9 @@ pub enum UserTokenError {
     /// Its `nbf` or `iat` is still to come.
     #[error("the token is not valid yet")]
     NotYet,
+    /// Its permissions are not written as they should be.
+    #[error("the token's permissions cannot be read")]
+    Permissions,
     /// `sub` (or `id`) or `exp` is missing or not of the expected form.
     #[error("the token lacks a claim: `sub` and `exp` are needed")]
     Claims,
@@ -87,6 +93,8 @@ struct Claims {
     nbf: Option<f64>,
     #[serde(default)]
     iat: Option<f64>,
+    #[serde(default, rename = "urn:useparagon:connect:permissions")]
+    permissions: Option<Map<String, Value>>,
 }
 
 /// Checks a token against the project's keys.
@@ -167,7 +175,11 @@ fn read_claims(claims: &Claims, now: Timestamp) -> Result<VerifiedUser, UserToke
         return Err(UserTokenError::Claims);
     }
     let expires_at = Timestamp::from_second(expires).map_err(|_| UserTokenError::Claims)?;
-    Ok(VerifiedUser { user: EndUserId::new(user), expires_at })
+    let permissions = match &claims.permissions {
+        Some(claim) => Permissions::from_claim(claim).map_err(|_| UserTokenError::Permissions)?,
+        None => Permissions::default(),
+    };
+    Ok(VerifiedUser { user: EndUserId::new(user), expires_at, permissions })
 }
 
 /// The DER of a PEM public key; `None` when it is none.

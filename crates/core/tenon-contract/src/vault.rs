@@ -5,6 +5,8 @@
 //! whether it still works, and when it ends. The head is also where refreshing a token is fenced
 //! (see [`Vault::claim_refresh`]): the one place that every process can reach and that is durable.
 
+mod sharing;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +16,10 @@ use tenon_domain::{CredentialId, EndUserId, ProjectId, RunId, SecretId, StepId};
 
 use crate::grant::Grant;
 use crate::secret::SecretBytes;
+
+pub use self::sharing::{
+    Generation, OpenedToShare, SHARING_KEY_BYTES, SharedValue, SharedValues, SharingKey,
+};
 
 /// The largest value, in bytes.
 pub const VALUE_BYTES_MAX: usize = 256 << 10;
@@ -247,6 +253,27 @@ pub trait Vault: Send + Sync + 'static {
 
     /// Opens the current version.
     async fn open(&self, secret: SecretId, access: &Access) -> Result<Opened, VaultError>;
+
+    /// The same, with the key under which the value may be left for other processes. Without a key
+    /// where the vault shares nothing.
+    async fn open_to_share(
+        &self,
+        secret: SecretId,
+        access: &Access,
+    ) -> Result<OpenedToShare, VaultError> {
+        Ok(OpenedToShare { opened: self.open(secret, access).await?, key: None })
+    }
+
+    /// The key of a value that another process has left. It is an opening like any other: the same
+    /// checks, and the same audit record first. `None`: too old, or changed since; open it anew.
+    async fn sharing_key(
+        &self,
+        value: &SharedValue,
+        access: &Access,
+    ) -> Result<Option<SharingKey>, VaultError> {
+        let _ = (value, access);
+        Ok(None)
+    }
 
     /// The head, without opening anything; no audit.
     async fn head(

@@ -26,14 +26,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenon_connector::catalog::Catalog;
 use tenon_contract::egress::Egress;
-use tenon_contract::vault::{Access, SecretHead, SecretState, Vault};
+use tenon_contract::vault::{Access, SecretHead, SecretState, SharedValues, Vault};
 use tenon_domain::{Clock, SecretId};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use self::account::Account;
 pub(crate) use self::account::Method;
 use self::account::OwnedAccount;
+pub use self::account::{Account, answered_fields};
 pub use self::error::AccessError;
 use self::flights::Flights;
 use self::gates::Gates;
@@ -44,6 +44,7 @@ pub(crate) use self::scrub::{Scrubber, wipe};
 use self::timing::{Due, Jitter};
 use self::waits::Waits;
 use crate::cache::SecretCache;
+use crate::cache::shared::Shared;
 use crate::settings::Settings;
 
 /// How often a caller reads again after a renewal of somebody else, before it gives up.
@@ -74,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     cache: SecretCache,
+    shared: Option<Shared>,
     gates: Gates,
     flights: Flights,
     waits: Waits,
@@ -84,12 +86,24 @@ impl CredentialAccess {
     /// With an empty cache.
     #[must_use]
     pub fn new(parts: AccessParts) -> Self {
+        Self::build(parts, None)
+    }
+
+    /// With an empty cache of its own, and one that it shares with other processes.
+    #[must_use]
+    pub fn sharing(parts: AccessParts, values: Arc<dyn SharedValues>) -> Self {
+        let shared = Shared::new(values, &parts.settings.cache);
+        Self::build(parts, Some(shared))
+    }
+
+    fn build(parts: AccessParts, shared: Option<Shared>) -> Self {
         let AccessParts { vault, egress, catalog, clock, settings } = parts;
         Self(Arc::new(Inner {
             vault,
             egress,
             catalog,
             cache: SecretCache::new(&settings.cache, clock.now()),
+            shared,
             clock,
             settings,
             gates: Gates::default(),

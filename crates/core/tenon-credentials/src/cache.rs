@@ -4,14 +4,15 @@
 //! plaintext. The cache never asks the vault; [`crate::access`] does, and tells it what it heard.
 
 mod keys;
+pub(crate) mod shared;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tenon_contract::vault::{SecretHead, SecretState};
 use tenon_domain::{ProjectId, SecretId};
 use zeroize::Zeroizing;
@@ -29,6 +30,9 @@ pub struct SecretCache {
     ttl: SignedDuration,
     dead_ttl: SignedDuration,
     shard_entries_max: usize,
+    /// Secrets of which this process knows that they changed: until the vault has opened them
+    /// anew, what other processes left of them is not looked at.
+    distrusted: Mutex<HashSet<SecretId>>,
 }
 
 struct Entry {
@@ -67,6 +71,7 @@ impl SecretCache {
             ttl: signed(settings.ttl),
             dead_ttl: signed(settings.dead_ttl),
             shard_entries_max: settings.entries_max.div_ceil(SHARDS).max(1),
+            distrusted: Mutex::default(),
         }
     }
 
@@ -106,7 +111,32 @@ impl SecretCache {
         self.keys.turn(now);
         let is_valid = head.state == SecretState::Valid;
         let sealed = is_valid.then(|| self.keys.seal(&context(&head), value));
+        if asked == self.moment() {
+            self.distrusted.lock().remove(&head.secret);
+        }
         self.insert(Entry { head, checked_at: now, sealed }, asked);
+    }
+
+    /// Keeps what another process left, whose head it saw at `seen_at`.
+    pub(crate) fn put_found(&self, found: &shared::Found, asked: Moment, now: Timestamp) {
+        self.keys.turn(now);
+        let head = Arc::clone(&found.head);
+        let sealed = Some(self.keys.seal(&context(&head), &found.value));
+        self.insert(Entry { head, checked_at: found.seen_at, sealed }, asked);
+    }
+
+    /// Whether what other processes left of a secret may be looked at.
+    pub(crate) fn trusts_shared(&self, secret: SecretId) -> bool {
+        !self.distrusted.lock().contains(&secret)
+    }
+
+    fn distrust(&self, secret: SecretId) {
+        let mut distrusted = self.distrusted.lock();
+        if distrusted.len() >= self.shard_entries_max.saturating_mul(SHARDS) {
+            // The vault gives no key for what changed; this is for several vaults.
+            distrusted.clear();
+        }
+        distrusted.insert(secret);
     }
 
     /// Keeps that a credential is dead.
@@ -132,6 +162,7 @@ impl SecretCache {
             }
             Some(_) => {
                 shard.remove(&head.secret);
+                self.distrust(head.secret);
                 false
             }
             None => false,
@@ -141,6 +172,7 @@ impl SecretCache {
     /// Drops a secret whose head changed, and whatever is being asked of the vault meanwhile.
     pub fn forget(&self, secret: SecretId) {
         self.forgets.fetch_add(1, Ordering::AcqRel);
+        self.distrust(secret);
         self.shard(secret).write().remove(&secret);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tenon_connector::call::{Answer, Call};
 use tenon_connector::exchange::{Exchange, ExchangeError, Outcome, Redirect, Step};
-use tenon_contract::egress::{self, Egress, OutboundRequest};
+use tenon_contract::egress::{self, ClientIdentity, Egress, OutboundRequest};
 use tokio::time::Instant;
 
 use crate::access::AccessError;
@@ -145,6 +145,19 @@ pub(crate) enum End {
     Redirect(Redirect),
 }
 
+/// A call as it goes out.
+pub(crate) struct Outbound {
+    pub(crate) call: Call,
+    /// What TLS shows, where the credential is a certificate.
+    pub(crate) identity: Option<ClientIdentity>,
+}
+
+impl From<Call> for Outbound {
+    fn from(call: Call) -> Self {
+        Self { call, identity: None }
+    }
+}
+
 /// Carries an exchange to its end. All of its requests share one time limit; redirects are
 /// answers like any other.
 ///
@@ -175,7 +188,7 @@ pub(crate) async fn drive_to_end(
             Step::Done(outcome) => return Ok(End::Done(outcome)),
             Step::Redirect(redirect) => return Ok(End::Redirect(redirect)),
             Step::Send(call) => {
-                let answer = send(egress, call, end, limits).await?;
+                let answer = send(egress, call.into(), end, limits).await?;
                 exchange.receive(&answer)?;
             }
         }
@@ -187,17 +200,18 @@ pub(crate) async fn drive_to_end(
 /// Sends one call before `end`.
 pub(crate) async fn send(
     egress: &dyn Egress,
-    call: Call,
+    outbound: Outbound,
     end: Instant,
     limits: &ExchangeSettings,
 ) -> Result<Answer, Failure> {
-    let Call { method, url, headers, body } = call;
+    let Outbound { call: Call { method, url, headers, body }, identity } = outbound;
     let timeout = end.saturating_duration_since(Instant::now());
     if timeout.is_zero() {
         return Err(Failure::temporary("the provider takes too long to answer".to_owned()));
     }
     let response_bytes_max = limits.response_bytes_max;
-    let request = OutboundRequest { method, url, headers, body, timeout, response_bytes_max };
+    let request =
+        OutboundRequest { method, url, headers, body, identity, timeout, response_bytes_max };
     // The adapter keeps to the timeout itself; a fault in it must not outlast a claim.
     let late = timeout + Duration::from_millis(500);
     match tokio::time::timeout(late, egress.send(request)).await {
@@ -212,6 +226,7 @@ pub(crate) async fn send(
 fn of_egress(error: &egress::Error) -> Failure {
     match error {
         egress::Error::Refused { .. } => Failure::NotAllowed { reason: error.to_string() },
+        egress::Error::Identity { .. } => Failure::BadInput { reason: error.to_string() },
         egress::Error::Unreachable { .. } | egress::Error::Timeout { .. } => {
             Failure::temporary(error.to_string())
         }

@@ -210,6 +210,7 @@ impl Linking {
             }
             None => Map::new(),
         };
+        check_server(&kept, finish.params)?;
         let input = ConnectInput::Callback(Callback {
             params: finish.params,
             redirect_uri: finish.redirect_uri,
@@ -367,13 +368,59 @@ impl Bench<'_> {
             match run.next().map_err(pulse::of_identity)? {
                 lifecycle::Step::Done(identity) => return Ok(Some(identity)),
                 lifecycle::Step::Send(call) => {
-                    let call = pulse::injected(&self.method, call, context)?;
-                    let answer = exchange::send(&*self.inner.egress, call, end, limits).await?;
+                    let outbound = pulse::injected(&self.method, call, context)?;
+                    let answer = exchange::send(&*self.inner.egress, outbound, end, limits).await?;
                     run.receive(&answer).map_err(pulse::of_identity)?;
                 }
             }
         }
         let reason = format!("the connector makes more than {} requests", limits.requests_max);
         Err(Failure::NotAllowed { reason })
+    }
+}
+
+/// Refuses the answer of another authorization server than the one that was found when the consent
+/// began (RFC 9207), before anything of it is used. Where nobody is known, nobody can be compared.
+fn check_server(
+    kept: &Map<String, Value>,
+    params: &BTreeMap<String, String>,
+) -> Result<(), LinkError> {
+    let Some(issuer) = kept.get("issuer").and_then(Value::as_str) else { return Ok(()) };
+    let says_who = kept.get("has_iss") == Some(&Value::Bool(true));
+    let reason = match params.get("iss") {
+        Some(given) if given != issuer => "its name is another one",
+        None if says_who && params.contains_key("code") => "it does not say whose it is",
+        _ => return Ok(()),
+    };
+    Err(LinkError::OtherServer { reason: reason.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn checked(kept: &Value, params: &[(&str, &str)]) -> bool {
+        let Value::Object(kept) = kept else { unreachable!("tests keep objects") };
+        let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        check_server(kept, &params.collect()).is_ok()
+    }
+
+    #[test]
+    fn only_the_server_that_was_asked_may_answer() {
+        let kept = json!({"issuer": "https://auth.example/t", "has_iss": true});
+        assert!(checked(&kept, &[("code", "c"), ("iss", "https://auth.example/t")]));
+        for iss in ["https://evil.example", "https://auth.example/", "https://auth.example/t/", ""]
+        {
+            assert!(!checked(&kept, &[("code", "c"), ("iss", iss)]), "{iss}");
+            assert!(!checked(&kept, &[("error", "access_denied"), ("iss", iss)]), "{iss}");
+        }
+        assert!(!checked(&kept, &[("code", "c")]), "it said that it would");
+        assert!(checked(&kept, &[("error", "access_denied")]), "a refusal gives nothing away");
+        let silent = json!({"issuer": "https://auth.example/t", "has_iss": false});
+        assert!(checked(&silent, &[("code", "c")]));
+        assert!(!checked(&silent, &[("code", "c"), ("iss", "https://evil.example")]));
+        assert!(checked(&json!({}), &[("code", "c"), ("iss", "https://any.example")]));
     }
 }

@@ -26,6 +26,11 @@ pub struct CacheSettings {
     /// How often the key that seals the values is replaced. A value is gone, at the latest, when
     /// its key has been replaced twice.
     pub key_life: Duration,
+    /// How long an opened value is left for other processes, where there is a cache for that; at
+    /// most five minutes.
+    pub shared_ttl: Duration,
+    /// How long that cache may take to answer; longer is a miss.
+    pub shared_patience: Duration,
 }
 
 /// How tokens are renewed.
@@ -77,6 +82,8 @@ impl Default for Settings {
                 dead_ttl: Duration::from_secs(2),
                 entries_max: 10_000,
                 key_life: Duration::from_secs(300),
+                shared_ttl: Duration::from_secs(300),
+                shared_patience: Duration::from_millis(50),
             },
             renewal: RenewalSettings {
                 early_min: Duration::from_secs(60),

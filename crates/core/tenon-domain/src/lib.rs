@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+pub mod applied;
 pub mod clock;
 pub mod document;
 pub mod ids;
 pub mod limits;
+pub mod portal;
 pub mod retry;
 pub mod workflow;
 

@@ -12,6 +12,8 @@ pub struct DocumentLimits {
     pub steps_max: usize,
     /// Triggers of one workflow.
     pub triggers_max: usize,
+    /// Inputs of one workflow, and of one integration.
+    pub inputs_max: usize,
     /// Nesting of JSON values in a document.
     pub depth_max: usize,
     /// Source text of one function step, in bytes.
@@ -38,6 +40,7 @@ impl Default for DocumentLimits {
             document_bytes_max: 1 << 20,
             steps_max: 500,
             triggers_max: 20,
+            inputs_max: 100,
             depth_max: 64,
             function_code_bytes_max: 256 << 10,
             retries_max: 20,

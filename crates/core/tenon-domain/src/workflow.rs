@@ -25,3 +25,5 @@ pub use graph::Graph;
 pub use load::{load, load_value};
 pub use schedule::{CronSchedule, ScheduleError};
 pub use schema::json_schema;
+pub(crate) use schema::schema_of;
+pub(crate) use validate::connector_name_problem;

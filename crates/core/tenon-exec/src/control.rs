@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::join_all;
+use jiff::Timestamp;
 use tenon_contract::grant::GrantKey;
 use tenon_domain::{Clock, ProjectId, QueueName, RunId};
 
@@ -12,10 +14,13 @@ use crate::ports::control::{Error, ReplayFrom, RunControl, TestRun};
 use crate::ports::coordination::Coordination;
 use crate::ports::history::{HistoryReader, Payload, RunStatus, TriggerKind};
 use crate::ports::queue::{JobQueue, Push};
-use crate::ports::store::{Accept, Job, JobStore, RunMode};
+use crate::ports::store::{Accept, InstallationScope, Job, JobStore, RunMode};
 
 /// When to try again while the database is away.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Cancels that are announced at once.
+const CANCELS_MAX: usize = 100;
 
 /// The use cases behind [`RunControl`].
 pub struct Control {
@@ -45,6 +50,7 @@ impl RunControl for Control {
             workflow: test.workflow,
             version: test.version,
             user: test.user,
+            installation: test.installation,
             trigger: TriggerKind::Test,
             mode: RunMode::Test,
             input: Payload::Inline(test.input),
@@ -81,12 +87,15 @@ impl RunControl for Control {
         }
         let input = self.history.input(project, run).await.map_err(unavailable)?;
         let input = input.ok_or(Error::NoSuchRun(run))?;
+        // The settings that the old run saw, not those of today.
+        let installation = self.history.installation(project, run).await.map_err(unavailable)?;
         let mut job = Job {
             run: RunId::new(),
             project,
             workflow: old.workflow,
             version: old.version,
             user: old.user,
+            installation,
             trigger: TriggerKind::Replay,
             mode: RunMode::Live,
             input,
@@ -115,6 +124,36 @@ impl RunControl for Control {
         let old = self.history.run(project, run).await.map_err(unavailable)?;
         let old = old.ok_or(Error::NoSuchRun(run))?;
         Err(Error::WrongState { run, status: status_name(old.status), reason: "it has ended" })
+    }
+}
+
+impl Control {
+    /// Ends the open runs of an installation that were accepted up to `until`, because its account
+    /// or its settings are no longer to be used; answers how many there were. Switch off first;
+    /// with the time of that, what was switched on again since is left alone.
+    ///
+    /// # Errors
+    /// When the database cannot be reached: nothing was ended, or it is not known. Repeating is
+    /// harmless.
+    pub async fn cancel_installation(
+        &self,
+        project: ProjectId,
+        scope: InstallationScope,
+        until: Timestamp,
+    ) -> Result<usize, Error> {
+        let ended = self.store.cancel_installation(project, scope, until).await;
+        let ended = ended.map_err(unavailable)?;
+        let queue = QueueName::of_project(project);
+        for runs in ended.chunks(CANCELS_MAX) {
+            let announcing = runs.iter().map(|run| {
+                let topic = format!("cancel:{run}");
+                async move { self.coordination.announce(&topic).await }
+            });
+            // A worker that does not hear of it finds out when it commits.
+            join_all(announcing).await;
+            let _ = self.queue.remove(&queue, runs).await;
+        }
+        Ok(ended.len())
     }
 }
 

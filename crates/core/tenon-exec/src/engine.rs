@@ -10,6 +10,7 @@
 mod attempt;
 mod fan_out;
 mod frame;
+mod frozen;
 mod progress;
 mod view;
 mod walk;
@@ -37,6 +38,7 @@ use crate::settings::Settings;
 use crate::steps::integration::Integrations;
 use crate::steps::request::{RequestLimits, TokenCache};
 use tenon_contract::egress::Egress;
+use tenon_contract::plan::PlanError;
 
 use self::frame::Frame;
 use self::progress::Progress;
@@ -97,6 +99,9 @@ pub enum Error {
     /// The recorder has stopped.
     #[error(transparent)]
     Recorder(#[from] recorder::Stopped),
+    /// The metadata of the run's user cannot be read now.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// A recorded value is not JSON.
     #[error("a recorded value is not JSON")]
     Corrupt(#[source] serde_json::Error),
@@ -115,6 +120,11 @@ pub struct Execution {
     has_replied: AtomicBool,
     started_at: OnceLock<Timestamp>,
     about_run: Arc<Value>,
+    /// `{{settings.x}}`: the document's values, and over them those of the installation.
+    settings: Arc<Value>,
+    /// `{{shared.x}}`.
+    shared: Arc<Value>,
+    /// `{{user.x}}`.
     about_user: Arc<Value>,
 }
 
@@ -154,11 +164,14 @@ impl Engine {
         let progress =
             if job.has_progress { Progress::read(self, job.run).await? } else { Progress::none() };
         let plan = &program.plan;
+        let installation = job.installation.as_ref();
         let about_run = Arc::new(serde_json::json!({
             "id": job.run, "workflow": plan.document.name, "version": plan.number,
             "accepted_at": job.accepted_at.to_string(),
+            "account": installation.map(|it| it.credential),
+            "configuration": installation.map(|it| it.configuration),
         }));
-        let about_user = Arc::new(serde_json::json!({ "id": job.user }));
+        let frozen = self.frozen(&job, &program).await?;
         Ok(Execution {
             job,
             program,
@@ -169,7 +182,9 @@ impl Engine {
             has_replied: AtomicBool::new(false),
             started_at: OnceLock::new(),
             about_run,
-            about_user,
+            settings: frozen.settings,
+            shared: frozen.shared,
+            about_user: frozen.about_user,
         })
     }
 

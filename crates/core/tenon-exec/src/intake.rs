@@ -15,7 +15,7 @@ use tenon_contract::grant::{GrantKey, Work};
 use tenon_domain::{QueueName, RunId};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::ports::blobs::BlobStore;
+use crate::ports::blobs::{self, BlobStore};
 use crate::ports::history::Payload;
 use crate::ports::queue::{JobQueue, Push};
 use crate::ports::store::{self, Accept, Accepted, Job, JobStore};
@@ -177,29 +177,13 @@ impl Committer {
         push_all(self.parts.queue.clone(), pushes).await;
     }
 
-    /// Large inputs into the blob store, before the rows that name them.
     async fn pack(&self, accepts: &mut [Accept]) -> Result<(), Refused> {
+        let jobs = accepts.iter_mut().map(|accept| &mut accept.job);
         let limit = self.parts.settings.inline_bytes_max;
-        let mut large = Vec::new();
-        for (index, accept) in accepts.iter().enumerate() {
-            if let Payload::Inline(bytes) = &accept.job.input
-                && bytes.len() > limit
-            {
-                large.push((index, bytes.clone()));
-            }
-        }
-        if large.is_empty() {
-            return Ok(());
-        }
-        let values: Vec<Bytes> = large.iter().map(|(_, bytes)| bytes.clone()).collect();
-        let places = self.parts.blobs.put_packed(&values).await.map_err(|error| {
+        pack(&*self.parts.blobs, limit, jobs).await.map_err(|error| {
             tracing::error!(error = %error, "large inputs could not be stored");
             Refused::Unavailable
-        })?;
-        for ((index, _), place) in large.into_iter().zip(places) {
-            accepts[index].job.input = Payload::Blob(place);
-        }
-        Ok(())
+        })
     }
 
     async fn commit(&self, accepts: &[Accept]) -> Vec<Result<Accepted, Refused>> {
@@ -239,6 +223,37 @@ impl Committer {
             }),
         }
     }
+}
+
+/// Inputs and settings of more than `limit` bytes into the blob store, before the rows that name
+/// them.
+pub(crate) async fn pack<'a>(
+    blobs: &dyn BlobStore,
+    limit: usize,
+    jobs: impl Iterator<Item = &'a mut Job>,
+) -> Result<(), blobs::Error> {
+    let payloads = jobs.flat_map(|job| {
+        let values = job.installation.as_mut().map(|installation| &mut installation.values);
+        std::iter::once(&mut job.input).chain(values)
+    });
+    let mut large: Vec<&mut Payload> = payloads
+        .filter(|payload| matches!(payload, Payload::Inline(bytes) if bytes.len() > limit))
+        .collect();
+    if large.is_empty() {
+        return Ok(());
+    }
+    let values: Vec<Bytes> = large
+        .iter()
+        .filter_map(|payload| match payload {
+            Payload::Inline(bytes) => Some(bytes.clone()),
+            Payload::Blob(_) => None,
+        })
+        .collect();
+    let places = blobs.put_packed(&values).await?;
+    for (payload, place) in large.iter_mut().zip(places) {
+        **payload = Payload::Blob(place);
+    }
+    Ok(())
 }
 
 /// Gives a job for a connected user its grant: this run, this user, as long as the run lasts.

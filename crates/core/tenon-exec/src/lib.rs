@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod answer;
+pub mod calls;
 pub mod codes;
 pub mod control;
 pub mod engine;
 pub mod generation;
+pub mod installations;
 pub mod intake;
 pub mod leases;
 pub mod plans;

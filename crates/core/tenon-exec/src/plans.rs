@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use dashmap::DashMap;
-use tenon_contract::plan::{PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
-use tenon_domain::{EndUserId, ProjectId, VersionId};
+use tenon_contract::plan::{
+    InstallationsPlan, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
+};
+use tenon_domain::{EndUserId, ProjectId, VersionId, WorkflowId};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -169,6 +171,15 @@ impl PlanSource for Plans {
             }
             Err(error) => kept.map(|(_, plan)| plan).ok_or(error),
         }
+    }
+
+    /// Not kept in memory: it can be long, and is read once a tick.
+    async fn installations(
+        &self,
+        project: ProjectId,
+        workflow: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError> {
+        self.source.installations(project, workflow).await
     }
 
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {

@@ -23,8 +23,8 @@ pub struct Program {
     pub steps: Vec<ProgramStep>,
     /// The step that runs first.
     pub start: Option<StepIndex>,
-    /// `{{settings.x}}`.
-    pub settings: serde_json::Value,
+    /// `{{settings.x}}` of the document.
+    pub settings: Arc<serde_json::Value>,
     by_id: HashMap<String, StepIndex>,
 }
 
@@ -83,7 +83,7 @@ impl Program {
             None if steps.is_empty() => None,
             None => Some(0),
         };
-        let settings = serde_json::Value::Object(document.settings.values.clone());
+        let settings = Arc::new(serde_json::Value::Object(document.settings.values.clone()));
         let mut program = Self { steps, start, settings, by_id, plan: plan.clone() };
         if let Some(start) = start {
             program.mark_scopes(start, &mut Vec::new(), &mut HashSet::new());

@@ -4,6 +4,7 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{digest, rand};
+use zerocopy::IntoBytes as _;
 use zeroize::Zeroizing;
 
 /// Bytes of a key.
@@ -67,7 +68,25 @@ impl Cipher {
     }
 }
 
-/// Fills a buffer from the operating system's generator.
+/// Secret bytes on the stack, eight to a word. They are wiped by words: byte by byte it takes about
+/// as long as hashing them.
+pub(crate) struct Scratch<const WORDS: usize>(Zeroizing<[u64; WORDS]>);
+
+impl<const WORDS: usize> Scratch<WORDS> {
+    /// All bytes the same.
+    pub(crate) fn filled(byte: u8) -> Self {
+        Self(Zeroizing::new([u64::from_ne_bytes([byte; 8]); WORDS]))
+    }
+
+    /// The bytes.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.as_mut_bytes()
+    }
+}
+
+/// Fills a buffer from the generator of the library: one for each thread (CTR-DRBG), seeded by the
+/// operating system, with fresh entropy of the processor in each call, safe over forks and clones
+/// of a machine. What is drawn is used up here; nothing is drawn in advance.
 pub(crate) fn fill_random(buffer: &mut [u8]) {
     rand::fill(buffer).expect("without random numbers nothing here may go on");
 }
@@ -92,8 +111,9 @@ const HMAC_BYTES_MAX: usize = 64;
 pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; HASH_BYTES] {
     const BLOCK: usize = HMAC_BYTES_MAX;
     debug_assert!(key.len() <= HMAC_BYTES_MAX && message.len() <= HMAC_BYTES_MAX);
-    let mut inner = Zeroizing::new([0x36; BLOCK + HMAC_BYTES_MAX]);
-    let mut outer = Zeroizing::new([0x5c; BLOCK + HASH_BYTES]);
+    let mut inner = Scratch::<{ (BLOCK + HMAC_BYTES_MAX) / 8 }>::filled(0x36);
+    let mut outer = Scratch::<{ (BLOCK + HASH_BYTES) / 8 }>::filled(0x5c);
+    let (inner, outer) = (inner.bytes_mut(), outer.bytes_mut());
     for (at, byte) in key.iter().enumerate() {
         inner[at] ^= byte;
         outer[at] ^= byte;
@@ -101,7 +121,7 @@ pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; HASH_BYTES] {
     let end = BLOCK + message.len();
     inner[BLOCK..end].copy_from_slice(message);
     outer[BLOCK..].copy_from_slice(&sha256(&inner[..end]));
-    sha256(&outer[..])
+    sha256(outer)
 }
 
 fn to_array(bytes: &[u8]) -> [u8; HASH_BYTES] {

@@ -12,15 +12,16 @@
 //! It knows nothing of rings, roots and stores.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use tenon_contract::secret::SecretBytes;
 use tenon_contract::vault::{SecretOwner, Subject};
 use tenon_domain::SecretId;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 use zeroize::Zeroizing;
 
-use crate::cipher::{Cipher, HASH_BYTES, KEY_BYTES, NONCE_BYTES, TAG_BYTES};
+use crate::cipher::{Cipher, HASH_BYTES, KEY_BYTES, NONCE_BYTES, Scratch, TAG_BYTES};
 use crate::cipher::{fill_random, hmac_sha256, sha256};
 use crate::tlv::Tlv;
 
@@ -106,20 +107,23 @@ pub enum EnvelopeError {
 }
 
 impl FreshKey {
-    /// Draws a key, and the nonces for sealing with it and for wrapping it: one draw is much faster
-    /// than three.
+    /// Draws a key, the nonces for sealing with it and for wrapping it, and its id: one draw is
+    /// much faster than four. Ids sort by the time they were drawn at.
     #[must_use]
     pub fn generate() -> Self {
-        const DRAWN: usize = KEY_BYTES + 2 * NONCE_BYTES;
-        let mut drawn = Zeroizing::new([0; DRAWN]);
-        fill_random(&mut drawn[..]);
+        const ID_BYTES: usize = 10;
+        const DRAWN: usize = KEY_BYTES + 2 * NONCE_BYTES + ID_BYTES;
+        let mut drawn = Scratch::<{ DRAWN.div_ceil(8) }>::filled(0);
+        let drawn = &mut drawn.bytes_mut()[..DRAWN];
+        fill_random(drawn);
+        let (key, rest) = drawn.split_at(KEY_BYTES);
+        let (nonce, rest) = rest.split_at(NONCE_BYTES);
+        let (wrap_nonce, id) = rest.split_at(NONCE_BYTES);
         let mut fresh = Self {
-            key: DataKey { id: Uuid::now_v7(), bytes: Zeroizing::new([0; KEY_BYTES]) },
+            key: DataKey { id: id_of_now(id), bytes: Zeroizing::new([0; KEY_BYTES]) },
             nonce: [0; NONCE_BYTES],
             wrap_nonce: [0; NONCE_BYTES],
         };
-        let (key, nonces) = drawn.split_at(KEY_BYTES);
-        let (nonce, wrap_nonce) = nonces.split_at(NONCE_BYTES);
         fresh.key.bytes.copy_from_slice(key);
         fresh.nonce.copy_from_slice(nonce);
         fresh.wrap_nonce.copy_from_slice(wrap_nonce);
@@ -250,6 +254,14 @@ pub(crate) fn open_bound(
 #[must_use]
 pub fn data_key_of(envelope: &[u8]) -> Option<Uuid> {
     Parts::read(envelope).ok().map(|parts| parts.data_key)
+}
+
+/// A UUID of version 7 of these ten random bytes.
+fn id_of_now(random: &[u8]) -> Uuid {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    let random = random.try_into().expect("ten bytes were drawn for it");
+    Builder::from_unix_timestamp_millis(millis, random).into_uuid()
 }
 
 /// Fixes the key: finding a second one under which an envelope opens means breaking SHA-256.

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use self::cache::Cache;
 pub(crate) use self::wrap::OpenRingKey;
+pub use self::wrap::WrapError;
 use crate::cipher::{KEY_BYTES, fill_random};
 use crate::envelope::InstallId;
 use crate::ports::{KeyStore, RingKey, RootKey, RootKeyError, StoreError};

@@ -5,6 +5,7 @@ mod cipher;
 pub mod envelope;
 mod journal;
 pub mod keyring;
+pub mod layers;
 pub mod policy;
 pub mod ports;
 pub mod rotation;

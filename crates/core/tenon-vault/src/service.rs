@@ -5,6 +5,7 @@
 //! crash leaves behind is a key without a value, never a value without a key.
 
 mod open;
+mod sharing;
 mod write;
 
 use std::sync::Arc;
@@ -13,11 +14,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tenon_contract::vault::{
-    Access, HeadChange, NewValue, Opened, RefreshClaim, RefreshFinish, RefreshOutcome, SecretHead,
-    SecretOwner, SecretState, Vault, VaultError,
+    Access, HeadChange, NewValue, Opened, OpenedToShare, RefreshClaim, RefreshFinish,
+    RefreshOutcome, SecretHead, SecretOwner, SecretState, SharedValue, SharingKey, Vault,
+    VaultError,
 };
 use tenon_domain::{Clock, ProjectId, SecretId};
 
+use self::sharing::Sharing;
 use crate::envelope::InstallId;
 use crate::journal::{Background, Journal};
 use crate::keyring::{self, KeyRings, Roots};
@@ -50,6 +53,7 @@ pub struct VaultService {
     keys: Arc<dyn KeyStore>,
     rings: Arc<KeyRings>,
     journal: Journal,
+    sharing: Sharing,
     policy: Policy,
     clock: Arc<dyn Clock>,
     settings: Settings,
@@ -63,7 +67,9 @@ impl VaultService {
         let rings = KeyRings::new(install, roots, keys.clone(), clock.clone(), &settings);
         let rings = Arc::new(rings);
         let (journal, background) = Journal::new(&keys, &rings, &settings);
-        (Arc::new(Self { values, keys, rings, journal, policy, clock, settings }), background)
+        let sharing = Sharing::new(install, &settings, clock.now());
+        let service = Self { values, keys, rings, journal, sharing, policy, clock, settings };
+        (Arc::new(service), background)
     }
 
     /// The vault as one role sees it. The role is who the caller is known to be: by its
@@ -128,7 +134,10 @@ impl VaultService {
             }
         };
         match head {
-            Some(head) => Ok(RefreshFinish::Recorded { head }),
+            Some(head) => {
+                self.stop_sharing_before(&head);
+                Ok(RefreshFinish::Recorded { head })
+            }
             None => match self.values.head(project, secret).await.map_err(unavailable)? {
                 Some(_) => Ok(RefreshFinish::Superseded),
                 None => Err(VaultError::NotFound),
@@ -145,12 +154,15 @@ impl VaultService {
     ) -> Result<(), VaultError> {
         let guard = StateGuard::Version(version);
         let set = self.values.set_state(project, secret, guard, state, self.now()).await;
-        set.map(|_| ()).map_err(unavailable)
+        let head = set.map_err(unavailable)?;
+        head.iter().for_each(|head| self.stop_sharing_before(head));
+        Ok(())
     }
 
     /// The keys go first: from then on nobody can open it, whatever happens to the rest. Keys that
     /// a writer put there meanwhile go after the value, when no further one can become current.
     async fn delete(&self, project: ProjectId, secret: SecretId) -> Result<(), VaultError> {
+        self.sharing.bar(secret, u32::MAX, self.now());
         self.keys.shred_data_keys(project, secret, None).await.map_err(unavailable)?;
         self.values.delete(project, secret).await.map_err(unavailable)?;
         self.keys.shred_data_keys(project, secret, None).await.map_err(unavailable)?;
@@ -191,11 +203,29 @@ impl Vault for CallerVault {
         value: NewValue,
     ) -> Result<SecretHead, VaultError> {
         self.check(Change::Write)?;
-        self.service.replace(secret, owner, &value).await
+        let head = self.service.replace(secret, owner, &value).await?;
+        self.service.stop_sharing_before(&head);
+        Ok(head)
     }
 
     async fn open(&self, secret: SecretId, access: &Access) -> Result<Opened, VaultError> {
         self.service.open(self.caller, secret, access).await
+    }
+
+    async fn open_to_share(
+        &self,
+        secret: SecretId,
+        access: &Access,
+    ) -> Result<OpenedToShare, VaultError> {
+        self.service.open_to_share(self.caller, secret, access).await
+    }
+
+    async fn sharing_key(
+        &self,
+        value: &SharedValue,
+        access: &Access,
+    ) -> Result<Option<SharingKey>, VaultError> {
+        self.service.sharing_key(self.caller, value, access).await
     }
 
     async fn head(

@@ -37,6 +37,12 @@ pub struct Settings {
     pub write_retries_max: u32,
     /// The pause before the first of these; it grows by itself each time.
     pub write_retry_pause: Duration,
+    /// How often the key is replaced from which the keys of shared values come. What was shared
+    /// cannot be opened any more, at the latest, when it has been replaced twice.
+    pub sharing_key_life: Duration,
+    /// Changed secrets of which it is remembered that earlier versions are not shared any more;
+    /// beyond, that key is replaced at once.
+    pub sharing_barred_max: usize,
     /// The longest claim on a refresh.
     pub claim_ttl_max: Duration,
     /// Data keys re-wrapped in one statement, or looked at in one page.
@@ -66,6 +72,8 @@ impl Default for Settings {
             stale_retries_max: 16,
             write_retries_max: 3,
             write_retry_pause: Duration::from_millis(100),
+            sharing_key_life: Duration::from_secs(300),
+            sharing_barred_max: 100_000,
             claim_ttl_max: Duration::from_secs(300),
             rotation_batch_max: 1_000,
             rotation_passes_max: 3,

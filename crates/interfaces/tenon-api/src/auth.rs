@@ -9,7 +9,7 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use serde::Deserialize;
 use tenon_contract::plan::ProjectPlan;
-use tenon_domain::{ApiKeyId, ProjectId, WorkflowId};
+use tenon_domain::{ApiKeyId, IntegrationId, ProjectId, WorkflowId};
 use tenon_http_kit::Problem;
 use tenon_http_kit::bearer::bearer_token;
 
@@ -30,6 +30,11 @@ impl Caller {
     pub(crate) fn workflow_name(&self, id: WorkflowId) -> Option<&str> {
         let workflow = self.plan.workflows.iter().find(|workflow| workflow.id == id)?;
         Some(&workflow.name)
+    }
+
+    /// The integration of a connector, where the project has it.
+    pub(crate) fn integration(&self, connector: &str) -> Option<IntegrationId> {
+        self.plan.integration(connector).map(|integration| integration.id)
     }
 }
 

@@ -6,11 +6,12 @@ mod connect;
 pub use connect::{AccountPort, BrowserPort, IntegrationPort, LogPort};
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 use tenon_config::ports::UserPage;
 use tenon_config::workflows::Listed;
 use tenon_config::{
-    ApiKey, Applied, Choice, Configuration, ConnectedUser, DisplayName, Draft, Error, NewApiKey,
-    Version, WorkflowEntry,
+    ApiKey, AppliedBatch, Batch, Choice, Configuration, ConnectedUser, DisplayName, Draft, Error,
+    InstallationName, NewApiKey, Version, WorkflowEntry,
 };
 use tenon_domain::workflow::Workflow;
 use tenon_domain::{ApiKeyId, EndUserId, ProjectId, VersionId, WorkflowId};
@@ -28,14 +29,14 @@ pub enum ApplyMode {
 /// ever seen or changed. `Ok` on a write means that it is committed.
 #[async_trait]
 pub trait ConfigPort: IntegrationPort + AccountPort + BrowserPort + LogPort {
-    /// Deploys checked documents, all or none, and answers in their order. Applying the same
+    /// Applies checked documents, all or none, and answers in their order. Applying the same
     /// again changes nothing.
     async fn apply(
         &self,
         project: ProjectId,
-        documents: &[Workflow],
+        batch: &Batch,
         mode: ApplyMode,
-    ) -> Result<Vec<Applied>, Error>;
+    ) -> Result<AppliedBatch, Error>;
 
     /// Stores a document as a version that is not deployed, for a test run.
     async fn store_draft(&self, project: ProjectId, document: &Workflow) -> Result<Draft, Error>;
@@ -66,6 +67,17 @@ pub trait ConfigPort: IntegrationPort + AccountPort + BrowserPort + LogPort {
     /// One page of users, in the order of their ids.
     async fn users(&self, project: ProjectId, page: UserPage) -> Result<Vec<ConnectedUser>, Error>;
 
+    /// One user.
+    async fn user(&self, project: ProjectId, user: &EndUserId) -> Result<ConnectedUser, Error>;
+
+    /// Merges metadata of a user, who is made known where it was not.
+    async fn set_user_meta(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+        change: Map<String, Value>,
+    ) -> Result<ConnectedUser, Error>;
+
     /// Adds a user, or changes whether anything runs for the user; `None` leaves that as it is.
     async fn put_user(
         &self,
@@ -74,7 +86,8 @@ pub trait ConfigPort: IntegrationPort + AccountPort + BrowserPort + LogPort {
         is_disabled: Option<bool>,
     ) -> Result<ConnectedUser, Error>;
 
-    /// Switches a workflow on or off for a user, who is made known where it was not.
+    /// Switches a workflow on or off for a user, who is made known where it was not; one of an
+    /// integration for the default configuration of the user's oldest account.
     async fn choose(&self, project: ProjectId, choice: &Choice) -> Result<(), Error>;
 
     /// All keys of a project, revoked ones too, oldest first.
@@ -96,12 +109,12 @@ impl ConfigPort for Configuration {
     async fn apply(
         &self,
         project: ProjectId,
-        documents: &[Workflow],
+        batch: &Batch,
         mode: ApplyMode,
-    ) -> Result<Vec<Applied>, Error> {
+    ) -> Result<AppliedBatch, Error> {
         match mode {
-            ApplyMode::Commit => self.apply(project, documents).await,
-            ApplyMode::DryRun => self.apply_dry(project, documents).await,
+            ApplyMode::Commit => self.apply_batch(project, batch).await,
+            ApplyMode::DryRun => self.apply_dry(project, batch).await,
         }
     }
 
@@ -141,6 +154,19 @@ impl ConfigPort for Configuration {
         self.users(project, page).await
     }
 
+    async fn user(&self, project: ProjectId, user: &EndUserId) -> Result<ConnectedUser, Error> {
+        self.user(project, user).await
+    }
+
+    async fn set_user_meta(
+        &self,
+        project: ProjectId,
+        user: &EndUserId,
+        change: Map<String, Value>,
+    ) -> Result<ConnectedUser, Error> {
+        self.set_user_meta(project, user, change).await
+    }
+
     async fn put_user(
         &self,
         project: ProjectId,
@@ -156,7 +182,13 @@ impl ConfigPort for Configuration {
     }
 
     async fn choose(&self, project: ProjectId, choice: &Choice) -> Result<(), Error> {
-        self.choose(project, choice).await
+        self.ensure_user(project, &choice.user).await?;
+        // A workflow of an integration is switched for the user's oldest account.
+        let (user, workflow, place) = (&choice.user, choice.workflow, InstallationName::default());
+        match choice.is_enabled {
+            true => self.enable_workflow(project, user, workflow, &place).await,
+            false => self.disable_workflow(project, user, workflow, &place).await,
+        }
     }
 
     async fn api_keys(&self, project: ProjectId) -> Result<Vec<ApiKey>, Error> {

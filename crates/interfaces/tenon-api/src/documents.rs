@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use tenon_config::Batch;
+use tenon_domain::applied::{AppliedDocument, load_any};
 use tenon_domain::limits::DocumentLimits;
-use tenon_domain::workflow::{Diagnostic, StepKind, Workflow, load};
+use tenon_domain::workflow::{Diagnostic, StepKind, Workflow};
 use tenon_exec::ports::script::{FunctionErrorKind, FunctionRunner};
 use tenon_http_kit::{ErrorItem, Problem};
 use utoipa::ToSchema;
@@ -15,7 +17,7 @@ use crate::codes;
 /// The most faults that one answer names.
 const ERRORS_MAX: usize = 200;
 
-/// A workflow document as it is written.
+/// A document as it is written: a workflow, or an integration (`kind: integration`).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DocumentText {
@@ -26,25 +28,42 @@ pub(crate) struct DocumentText {
     pub(crate) text: String,
 }
 
+/// Checked documents.
+pub(crate) struct Loaded {
+    /// What they say.
+    pub(crate) batch: Batch,
+    /// The files of the workflows, in their order.
+    pub(crate) files: Vec<String>,
+}
+
 /// Loads all documents. Works the processor for a while: call it where blocking is fine.
 pub(crate) fn load_all(
     documents: &[DocumentText],
     limits: &DocumentLimits,
-) -> Result<Vec<Workflow>, Problem> {
-    let mut workflows: Vec<Workflow> = Vec::with_capacity(documents.len());
+) -> Result<Loaded, Problem> {
+    let mut loaded = Loaded { batch: Batch::default(), files: Vec::new() };
     let mut errors = Vec::new();
-    let mut file_of_name: HashMap<String, &str> = HashMap::new();
+    let mut file_of_name: HashMap<(&str, String), &str> = HashMap::new();
+    let mut note = |place: &'static str, name: &str, file| {
+        let former = file_of_name.insert((place, name.to_owned()), file);
+        former.map(|former| twice(place, name, file, former))
+    };
     for document in documents {
-        match load(&document.file, &document.text, limits) {
-            Ok(workflow) => {
-                let former = file_of_name.insert(workflow.name.clone(), &document.file);
-                errors.extend(former.map(|file| twice(&workflow.name, &document.file, file)));
-                workflows.push(workflow);
+        let file = document.file.as_str();
+        match load_any(file, &document.text, limits) {
+            Ok(AppliedDocument::Workflow(workflow)) => {
+                errors.extend(note("/name", &workflow.name, file));
+                loaded.batch.workflows.push(*workflow);
+                loaded.files.push(file.to_owned());
+            }
+            Ok(AppliedDocument::Integration(integration)) => {
+                errors.extend(note("/connector", &integration.connector, file));
+                loaded.batch.integrations.push(*integration);
             }
             Err(diagnostics) => errors.extend(diagnostics.into_iter().map(item)),
         }
     }
-    if errors.is_empty() { Ok(workflows) } else { Err(invalid(errors, documents.len())) }
+    if errors.is_empty() { Ok(loaded) } else { Err(invalid(errors, documents.len())) }
 }
 
 /// Parses the code of every function step, where it can do no harm. A runner that cannot be had
@@ -91,12 +110,12 @@ fn invalid(mut errors: Vec<ErrorItem>, documents: usize) -> Problem {
         .with_all(errors)
 }
 
-fn twice(name: &str, file: &str, former: &str) -> ErrorItem {
+fn twice(pointer: &str, name: &str, file: &str, former: &str) -> ErrorItem {
     ErrorItem {
         message: format!("the name `{name}` is used by another document of this request"),
         code: Some("duplicate_name".to_owned()),
         help: Some(format!("`{former}` has the same name; rename one of them")),
-        pointer: Some("/name".to_owned()),
+        pointer: Some(pointer.to_owned()),
         file: Some(file.to_owned()),
         ..ErrorItem::default()
     }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use tenon_config::{ConnectFault, Error as ConfigError};
+use tenon_config::{ConnectFault, Error as ConfigError, InstallationFault, SettingProblem};
 use tenon_contract::plan::PlanError;
 use tenon_domain::workflow::Diagnostic;
 use tenon_exec::ports::{blobs, control, history};
-use tenon_http_kit::{ErrorItem, Problem, codes};
+use tenon_http_kit::{Code, ErrorItem, Problem, codes};
 
 use crate::codes as own_codes;
 
@@ -55,6 +55,9 @@ pub(crate) fn of_fields(error: ConfigError, pointer: &str) -> Problem {
         ConfigError::IntegrationInactive { .. } => {
             Problem::new(&own_codes::INTEGRATION_INACTIVE).detail(error.to_string())
         }
+        ConfigError::AppMissing { .. } => {
+            Problem::new(&own_codes::INTEGRATION_MISCONFIGURED).detail(error.to_string())
+        }
         ConfigError::Fields(faults) => {
             let items = faults.into_iter().map(|fault| ErrorItem {
                 pointer: Some(format!("{pointer}/{}", escaped(&fault.field))),
@@ -64,6 +67,11 @@ pub(crate) fn of_fields(error: ConfigError, pointer: &str) -> Problem {
             Problem::new(&codes::INVALID_FIELD).with_all(items)
         }
         ConfigError::Connect(fault) => of_connect(&fault),
+        ConfigError::Settings(problems) => of_settings(&codes::INVALID_FIELD, problems),
+        ConfigError::Installation(fault) => of_installation(fault),
+        ConfigError::IntegrationMissing { .. } => {
+            Problem::new(&own_codes::INTEGRATION_MISSING).detail(error.to_string())
+        }
         ConfigError::NameTwice { .. } | ConfigError::Invalid { .. } => {
             Problem::new(&codes::INVALID_FIELD).detail(error.to_string())
         }
@@ -79,12 +87,45 @@ pub(crate) fn of_fields(error: ConfigError, pointer: &str) -> Problem {
     }
 }
 
+fn of_installation(fault: InstallationFault) -> Problem {
+    let detail = fault.to_string();
+    let code = match fault {
+        InstallationFault::SettingsMissing(problems) => {
+            return of_settings(&own_codes::SETTINGS_MISSING, problems).detail(detail);
+        }
+        InstallationFault::NotDeployed => &codes::CONFLICT,
+        InstallationFault::NotConnected { .. } => &own_codes::NOT_CONNECTED,
+        InstallationFault::AccountBroken { .. } => &own_codes::ACCOUNT_BROKEN,
+        InstallationFault::NotPermitted => &own_codes::WORKFLOW_NOT_PERMITTED,
+        InstallationFault::UserDisabled => &own_codes::USER_DISABLED,
+    };
+    Problem::new(code).detail(detail)
+}
+
+/// Each setting at its place in a body that changes a configuration.
+fn of_settings(code: &'static Code, problems: Vec<SettingProblem>) -> Problem {
+    let items = problems.into_iter().map(|problem| {
+        let part = match problem.workflow {
+            Some(workflow) => format!("/workflow_settings/{workflow}/settings"),
+            None => "/shared_settings".to_owned(),
+        };
+        ErrorItem {
+            pointer: Some(format!("{part}/{}", escaped(&problem.fault.input))),
+            message: problem.fault.message,
+            code: Some(problem.fault.code.to_owned()),
+            ..ErrorItem::default()
+        }
+    });
+    Problem::new(code).with_all(items)
+}
+
 fn of_connect(fault: &ConnectFault) -> Problem {
     let code = match fault {
         ConnectFault::Unknown
         | ConnectFault::OtherBrowser
         | ConnectFault::Used
         | ConnectFault::Ended => &own_codes::CONNECT_STATE,
+        ConnectFault::OtherServer { .. } => &own_codes::CONNECT_ISSUER,
         ConnectFault::Denied { .. } => &own_codes::CONNECT_DENIED,
         ConnectFault::Rejected { .. } => &own_codes::CREDENTIAL_INVALID,
         ConnectFault::OneAccount | ConnectFault::NameTaken => &codes::CONFLICT,

@@ -9,6 +9,7 @@ mod credentials;
 mod events;
 mod integrations;
 mod oauth;
+mod proxy_calls;
 mod runs;
 mod signing_keys;
 mod test_runs;
@@ -43,6 +44,7 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(workflows::routes(settings))
         .merge(test_runs::routes(settings))
         .merge(runs::routes())
+        .merge(proxy_calls::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
         .merge(connectors::routes(settings))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tenon_contract::plan::PlanSource;
 use tenon_exec::ports::blobs::BlobStore;
+use tenon_exec::ports::calls::ProxyCallReader;
 use tenon_exec::ports::control::RunControl;
 use tenon_exec::ports::history::HistoryReader;
 use tenon_exec::ports::script::FunctionRunner;
@@ -22,6 +23,8 @@ pub struct ApiState {
     pub config: Arc<dyn ConfigPort>,
     /// What ran.
     pub history: Arc<dyn HistoryReader>,
+    /// What went through the proxy.
+    pub calls: Arc<dyn ProxyCallReader>,
     /// Test, replay, cancel.
     pub control: Arc<dyn RunControl>,
     /// Large recorded values.

@@ -4,5 +4,6 @@
 pub(crate) mod accounts;
 pub(crate) mod configuration;
 pub(crate) mod integrations;
+pub(crate) mod proxy_call;
 pub(crate) mod run;
 pub(crate) mod step;

@@ -20,6 +20,7 @@ use crate::model::configuration::{
     ApplyResult, Document, User, UserList, VersionList, Workflow, WorkflowDetail, WorkflowList,
     WorkflowVersion,
 };
+use crate::model::proxy_call::{ProxyCallFilter, ProxyCallList};
 use crate::model::run::{AcceptedRun, ReplayFrom, Run, RunFilter, RunList, TestRun};
 use crate::model::step::{OmittedValue, StepList};
 
@@ -132,6 +133,11 @@ impl Client {
     /// One run.
     pub async fn run(&self, run: RunId) -> Result<Run, Error> {
         self.json(self.get(&format!("runs/{run}"))).await
+    }
+
+    /// A page of calls that went through the proxy, newest first.
+    pub async fn proxy_calls(&self, filter: &ProxyCallFilter) -> Result<ProxyCallList, Error> {
+        self.json(self.get("proxy-calls").query(filter)).await
     }
 
     /// The trigger's input of a run, JSON text.

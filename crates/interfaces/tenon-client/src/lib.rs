@@ -9,14 +9,15 @@ pub use client::{Client, DryRun};
 pub use error::{Error, Fault, Refusal};
 pub use follow::{Follow, FollowEvent};
 pub use model::accounts::{
-    AccountConfiguration, App, AppChange, AuthMethod, ConnectField, ConnectRequest, ConnectSession,
-    ConnectStatus, ConnectorSummary, Credential, CredentialStatus, Event, EventList, Integration,
-    Probe, SigningKey,
+    AccountConfiguration, App, AppChange, AuthMethod, ConfigurationChange, ConnectField,
+    ConnectRequest, ConnectSession, ConnectStatus, ConnectorSummary, Credential, CredentialStatus,
+    Event, EventList, Integration, Probe, SigningKey,
 };
 pub use model::configuration::{
-    AppliedWorkflow, ApplyResult, Document, User, UserList, Workflow, WorkflowDetail,
-    WorkflowVersion,
+    AppliedIntegration, AppliedWorkflow, ApplyResult, Document, User, UserList, Workflow,
+    WorkflowDetail, WorkflowVersion,
 };
+pub use model::proxy_call::{ProxyCall, ProxyCallFilter, ProxyCallList, StatusClass};
 pub use model::run::{
     AcceptedRun, ReplayFrom, Run, RunFilter, RunList, RunStatus, StepError, TestRun, TriggerKind,
 };

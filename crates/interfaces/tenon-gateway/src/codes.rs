@@ -11,6 +11,15 @@ pub static WORKFLOW_DISABLED: Code = Code {
     status: 409,
     title: "the workflow does not run for this user",
 };
+/// The workflow belongs to an integration and is not on for this user, or not where it is named.
+pub static INSTALLATION_MISSING: Code = Code {
+    name: "installation_missing",
+    status: 409,
+    title: "the workflow is not switched on for this account of the user",
+};
+/// The user has not connected the account that is named, or none where one is needed.
+pub static NO_ACCOUNT: Code =
+    Code { name: "no_account", status: 404, title: "there is no such connected account" };
 /// The idempotency key was used for another request.
 pub static IDEMPOTENCY_CONFLICT: Code = Code {
     name: "idempotency_conflict",
@@ -22,8 +31,14 @@ pub static RESPONSE_TIMEOUT: Code =
     Code { name: "response_timeout", status: 504, title: "the run did not answer in time" };
 
 /// Every code of this crate.
-pub static ALL: &[&Code] =
-    &[&NO_REQUEST_TRIGGER, &WORKFLOW_DISABLED, &IDEMPOTENCY_CONFLICT, &RESPONSE_TIMEOUT];
+pub static ALL: &[&Code] = &[
+    &NO_REQUEST_TRIGGER,
+    &WORKFLOW_DISABLED,
+    &INSTALLATION_MISSING,
+    &NO_ACCOUNT,
+    &IDEMPOTENCY_CONFLICT,
+    &RESPONSE_TIMEOUT,
+];
 
 #[cfg(test)]
 mod tests {

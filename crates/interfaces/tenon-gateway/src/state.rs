@@ -1,4 +1,4 @@
-//! What the routes work with, and how a caller is known.
+//! What the routes work with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use axum::routing::{any, post};
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use tenon_contract::plan::{PlanSource, ProjectPlan};
+use tenon_contract::user_token::UserTokens;
 use tenon_domain::{Clock, EndUserId, ProjectId};
 use tenon_exec::intake::{Intake, Refused};
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::store::OnceKey;
-use tenon_http_kit::bearer::bearer_token;
 use tenon_http_kit::{BodyLimits, ErrorItem, JsonLimits, Problem, codes as kit};
 
 /// When to come again while the database is away.
-const AWAY_RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const AWAY_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// When to come again while intake is full.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The longest user id, idempotency key and event name, in bytes.
@@ -31,6 +31,8 @@ pub struct GatewayState {
     pub intake: Intake,
     /// How answers come back.
     pub coordination: Arc<dyn Coordination>,
+    /// Tokens of connected users that were found to hold.
+    pub user_tokens: Arc<UserTokens>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Limits of bodies.
@@ -41,26 +43,22 @@ pub struct GatewayState {
 
 /// The routes of the gateway.
 pub fn router(state: GatewayState) -> Router {
-    Router::new()
+    let state = Arc::new(state);
+    let own = Router::new()
         .route("/api/v1/projects/{project}/events", post(crate::events::accept))
-        .route("/api/v1/projects/{project}/triggers/{workflow}", any(crate::triggers::accept))
-        .with_state(Arc::new(state))
+        .route("/api/v1/projects/{project}/triggers/{workflow}", any(crate::triggers::accept));
+    own.merge(crate::sdk::routes()).with_state(state)
 }
 
 impl GatewayState {
-    /// The plan of a project whose key the caller has. Another project looks like none.
-    pub(crate) async fn authenticate(
+    /// The plan of a project.
+    pub(crate) async fn project(
         &self,
         project: ProjectId,
-        headers: &HeaderMap,
-    ) -> Result<Arc<ProjectPlan>, Problem> {
-        let key = bearer_token(headers).ok_or_else(Problem::unauthorized)?;
-        let plan = self.plans.project(project).await.map_err(|error| {
+    ) -> Result<Option<Arc<ProjectPlan>>, Problem> {
+        self.plans.project(project).await.map_err(|error| {
             Problem::unavailable("read the project's plan", AWAY_RETRY_AFTER, &error)
-        })?;
-        let plan = plan.ok_or_else(Problem::unauthorized)?;
-        plan.authenticate(key).ok_or_else(Problem::unauthorized)?;
-        Ok(plan)
+        })
     }
 }
 

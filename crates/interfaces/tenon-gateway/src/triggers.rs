@@ -1,7 +1,8 @@
 //! `ANY /api/v1/projects/{project}/triggers/{workflow}`: a request runs one workflow.
 //!
 //! Without a Response step the answer is 202 at once. With one the caller waits for it, up to the
-//! workflow's limit; the run goes on either way.
+//! workflow's limit; the run goes on either way. A workflow of an integration runs for one of the
+//! user's installations: the one that is named, else the default one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,18 +12,22 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use serde_json::{Map, Value, json};
+use tenon_contract::permissions::Operation;
 use tenon_contract::plan::{DeployedWorkflow, ProjectPlan};
 use tenon_domain::workflow::Trigger;
 use tenon_domain::{ProjectId, RunId};
 use tenon_exec::answer::Answer;
+use tenon_exec::installations::{Missing, of_request};
 use tenon_exec::ports::history::{Payload, TriggerKind};
-use tenon_exec::ports::store::{Accept, Accepted, Job, RunMode};
+use tenon_exec::ports::store::{Accept, Accepted, Installation, Job, RunMode};
 use tenon_http_kit::{PathParams, Problem, read_body};
 use tokio::sync::oneshot;
 
 use crate::body::request_body;
+use crate::caller::{self, Caller};
 use crate::codes;
 use crate::state::{GatewayState, checked_user, once_key, refusal};
 
@@ -49,14 +54,37 @@ pub async fn accept(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let plan = state.authenticate(project, &parts.headers).await?;
-    let workflow = find(&plan, &workflow)?;
+    let mut caller = Caller::of_key(&state, project, &parts.headers).await?;
     let user =
         parts.headers.get(USER_HEADER).map(|user| user.to_str().unwrap_or_default().to_owned());
-    let user = checked_user(user)?;
-    if !plan.is_enabled(workflow, user.as_ref()) {
-        return Err(Problem::new(&codes::WORKFLOW_DISABLED));
-    }
+    caller.user = checked_user(user)?;
+    Ok(match request_run(&state, &caller, &workflow, &parts, body).await? {
+        Outcome::Accepted(run) => accepted_response(run),
+        Outcome::Answered(run, answer) => answered_response(run, answer),
+        Outcome::Late(run) => late_response(run, late()),
+    })
+}
+
+/// What became of a request.
+pub(crate) enum Outcome {
+    /// It runs, and nobody waits for it.
+    Accepted(RunId),
+    /// It answered.
+    Answered(RunId, Answer),
+    /// It did not answer in time, and goes on.
+    Late(RunId),
+}
+
+/// Runs a workflow for a request.
+pub(crate) async fn request_run(
+    state: &GatewayState,
+    caller: &Caller,
+    workflow: &str,
+    parts: &Parts,
+    body: Body,
+) -> Result<Outcome, Problem> {
+    let workflow = find(&caller.plan, workflow)?;
+    let installation = installation(state, caller, workflow, &parts.headers).await?;
     let bytes = read_body(&parts.headers, body, &state.body_limits).await?;
     let body = request_body(&parts.headers, &bytes, &state.json_limits).await?;
     let input = Arc::new(json!({ "request": {
@@ -65,15 +93,20 @@ pub async fn accept(
         "headers": visible_headers(&parts.headers),
         "body": body,
     }}));
+    let about = match &installation {
+        Some(installation) => format!("request:{}:{}", workflow.id, installation.configuration),
+        None => format!("request:{}", workflow.id),
+    };
+    let once = once_key(&parts.headers, &about, &bytes)?;
     let run = RunId::new();
     let waits = workflow.has_response;
-    let answer = waits.then(|| state.coordination.expect_reply(run));
     let job = Job {
         run,
-        project,
+        project: caller.plan.project,
         workflow: workflow.id,
         version: workflow.version,
-        user,
+        user: caller.user.clone(),
+        installation,
         trigger: TriggerKind::Request,
         mode: RunMode::Live,
         input: Payload::Inline(Bytes::from(input.to_string())),
@@ -84,26 +117,57 @@ pub async fn accept(
         crashes: 0,
         accepted_at: state.clock.now(),
     };
-    let once = once_key(&parts.headers, &format!("request:{}", workflow.id), &bytes)?;
-    let accepted = state.intake.accept(Accept { job, once }, Some(input)).await;
-    let outcome = match accepted {
-        Ok(outcome) => outcome,
-        Err(refused) => {
-            state.coordination.forget(run);
-            return Err(refusal(refused));
-        }
-    };
+    let answer = waits.then(|| state.coordination.expect_reply(run));
+    let outcome = state.intake.accept(Accept { job, once }, Some(input)).await;
     match (outcome, answer) {
-        (Accepted::New, Some(answer)) => wait(&state, workflow, run, answer).await,
-        (Accepted::New, None) => Ok(accepted_response(run)),
-        (Accepted::Repeat(former), _) => {
+        (Ok(Accepted::New), Some(answer)) => wait(state, workflow, run, answer).await,
+        (Ok(Accepted::New), None) => Ok(Outcome::Accepted(run)),
+        (Ok(Accepted::Repeat(former)), _) => {
             state.coordination.forget(run);
-            Ok(accepted_response(former))
+            Ok(Outcome::Accepted(former))
         }
-        (Accepted::Conflict, _) => {
+        (Ok(Accepted::Conflict), _) => {
             state.coordination.forget(run);
             Err(Problem::new(&codes::IDEMPOTENCY_CONFLICT))
         }
+        (Err(refused), _) => {
+            state.coordination.forget(run);
+            Err(refusal(refused))
+        }
+    }
+}
+
+/// What a workflow of an integration runs for; `None` for one of no integration.
+async fn installation(
+    state: &GatewayState,
+    caller: &Caller,
+    workflow: &DeployedWorkflow,
+    headers: &HeaderMap,
+) -> Result<Option<Installation>, Problem> {
+    if workflow.integration.is_none() {
+        if !caller.plan.is_enabled(workflow, caller.user.as_ref()) {
+            return Err(Problem::new(&codes::WORKFLOW_DISABLED));
+        }
+        return match caller.may(Operation::Workflow, None) {
+            true => Ok(None),
+            false => Err(caller::not_permitted(Operation::Workflow)),
+        };
+    }
+    if caller.is_disabled() {
+        return Err(Problem::new(&codes::WORKFLOW_DISABLED));
+    }
+    let Some(user) = caller.user.as_ref() else {
+        let detail = "the workflow runs for accounts of connected users; name the user";
+        return Err(Problem::new(&codes::INSTALLATION_MISSING).detail(detail));
+    };
+    let named = caller::named(headers)?;
+    let plan = caller.user_plan(state).await?;
+    let no_account = || caller::missing(&Missing::Account { user: user.clone() });
+    let plan = plan.ok_or_else(no_account)?;
+    let chosen = of_request(&plan, workflow, &named).map_err(|error| caller::missing(&error))?;
+    match caller.may(Operation::Workflow, Some(&chosen)) {
+        true => Ok(Some(chosen.freeze(workflow))),
+        false => Err(caller::not_permitted(Operation::Workflow)),
     }
 }
 
@@ -124,18 +188,19 @@ async fn wait(
     workflow: &DeployedWorkflow,
     run: RunId,
     answer: oneshot::Receiver<Bytes>,
-) -> Result<Response, Problem> {
+) -> Result<Outcome, Problem> {
     let limit = Duration::from_secs(workflow.response_timeout_seconds.into());
     let Ok(Ok(bytes)) = tokio::time::timeout(limit, answer).await else {
         state.coordination.forget(run);
-        let mut response = Problem::new(&codes::RESPONSE_TIMEOUT)
-            .detail("the run goes on; the `tenon-run` header names it")
-            .into_response();
-        name_run(&mut response, run);
-        return Ok(response);
+        return Ok(Outcome::Late(run));
     };
     let answer = Answer::from_bytes(&bytes)
         .map_err(|error| Problem::internal("read the answer of a run", &error))?;
+    Ok(Outcome::Answered(run, answer))
+}
+
+/// The answer of a run, as HTTP.
+pub(crate) fn answered_response(run: RunId, answer: Answer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     for (name, value) in answer.headers {
@@ -144,10 +209,22 @@ async fn wait(
         }
     }
     name_run(&mut response, run);
-    Ok(response)
+    response
 }
 
-fn accepted_response(run: RunId) -> Response {
+/// What a caller hears that waited for too long.
+pub(crate) fn late() -> Problem {
+    Problem::new(&codes::RESPONSE_TIMEOUT)
+        .detail("the run goes on; the `tenon-run` header names it")
+}
+
+pub(crate) fn late_response(run: RunId, problem: impl IntoResponse) -> Response {
+    let mut response = problem.into_response();
+    name_run(&mut response, run);
+    response
+}
+
+pub(crate) fn accepted_response(run: RunId) -> Response {
     let mut response = (StatusCode::ACCEPTED, Json(json!({ "run": run }))).into_response();
     name_run(&mut response, run);
     response
@@ -176,7 +253,7 @@ fn query_params(query: &str) -> Value {
 }
 
 /// Headers by lower-case name; a name that comes more than once is joined with a comma.
-fn visible_headers(headers: &http::HeaderMap) -> Value {
+fn visible_headers(headers: &HeaderMap) -> Value {
     let mut visible: Map<String, Value> = Map::new();
     for name in headers.keys() {
         if HIDDEN_HEADERS.contains(&name.as_str()) {
@@ -201,7 +278,7 @@ mod tests {
 
     #[test]
     fn credentials_are_not_shown_to_workflows() {
-        let mut headers = http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_static("Bearer secret"));
         headers.insert("cookie", HeaderValue::from_static("a=b"));
         headers.insert("x-order", HeaderValue::from_static("7"));

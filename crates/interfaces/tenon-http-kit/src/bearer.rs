@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 /// The longest token that is looked at, in bytes.
-const TOKEN_BYTES_MAX: usize = 4_096;
+const TOKEN_BYTES_MAX: usize = 8 << 10;
 
 /// The bearer token of a request; `None` when there is none, more than one header, another
 /// scheme, or a token with characters that RFC 6750 does not allow.

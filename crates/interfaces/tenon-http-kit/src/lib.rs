@@ -8,6 +8,7 @@ pub mod json;
 pub mod layers;
 pub mod problem;
 pub mod server;
+pub mod wire;
 
 pub use body::{BodyLimits, read_body};
 pub use codes::Code;
@@ -16,3 +17,4 @@ pub use json::{JsonLimits, parse_strict};
 pub use layers::{LayerSettings, RequestId, with_layers};
 pub use problem::{ErrorItem, Problem, ProblemBody};
 pub use server::{DrainReport, ServeSettings, serve};
+pub use wire::WireProblem;

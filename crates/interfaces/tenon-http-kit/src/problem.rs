@@ -50,7 +50,7 @@ pub struct ProblemBody {
     pub request_id: Option<String>,
     /// Becomes the `Retry-After` header.
     #[serde(skip)]
-    retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// One fault in what the caller sent; only the fields that apply are there.

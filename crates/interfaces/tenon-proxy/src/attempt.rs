@@ -137,6 +137,7 @@ impl<A: Accounts> Attempt<'_, A> {
                 url,
                 headers,
                 body,
+                identity: injected.identity.clone(),
                 head_timeout: self.proxy.settings.head_timeout,
                 idle_timeout: self.proxy.settings.idle_timeout,
             })
@@ -335,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_location_does_not_carry_the_credential() {
-        let injected = Injected { query: vec!["key".to_owned()] };
+        let injected = Injected { query: vec!["key".to_owned()], identity: None };
         for (location, expected) in [
             ("/a?key=secret&x=1#f", "/a?x=1#f"),
             ("https://b.example/?%6Bey=secret", "https://b.example/"),

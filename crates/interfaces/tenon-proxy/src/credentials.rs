@@ -206,11 +206,7 @@ impl ReadyAccount for OpenCredential {
             }
         }
         .map_err(unusable)?;
-        if injected.client_certificate.is_some() {
-            let reason = "the proxy cannot show client certificates".to_owned();
-            return Err(Unusable::Connector { reason });
-        }
-        Ok(Injected { query: injected.query })
+        Ok(Injected { query: injected.query, identity: injected.client_certificate })
     }
 }
 

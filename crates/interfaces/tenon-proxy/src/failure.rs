@@ -150,6 +150,9 @@ impl From<EgressError> for Failure {
         match error {
             EgressError::Refused { .. } => Self::new(&codes::PROXY_TARGET)
                 .detail("the provider's host is not a public one, or the call cannot be sent"),
+            EgressError::Identity { reason, .. } => Self::new(&codes::CREDENTIAL_INVALID)
+                .detail(format!("the client certificate cannot be used: {reason}"))
+                .of_integration(),
             EgressError::Unreachable { was_sent: false, .. } => {
                 Self::new(&codes::PROVIDER_UNREACHABLE)
                     .detail("no connection; nothing was sent")

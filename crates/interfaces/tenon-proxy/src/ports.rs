@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use tenon_contract::egress::ClientIdentity;
 use tenon_contract::plan::{CredentialPlan, IntegrationPlan};
 use tenon_contract::quota::Bucket;
 use tenon_domain::{EndUserId, ProjectId};
@@ -138,6 +139,8 @@ pub struct Injected {
     /// Query parameters with the credential in them. They are kept out of logs and of the
     /// `Location` of redirects.
     pub query: Vec<String>,
+    /// What TLS shows, where the credential is a certificate.
+    pub identity: Option<ClientIdentity>,
 }
 
 /// Rules of repetition.

@@ -13,15 +13,19 @@ use rand::Rng as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tenon_contract::vault::{
-    Access, HeadChange, NewValue, Opened, RefreshClaim, RefreshFinish, RefreshOutcome, SecretHead,
-    SecretOwner, SecretState, Vault, VaultError,
+    Access, HeadChange, NewValue, Opened, OpenedToShare, RefreshClaim, RefreshFinish,
+    RefreshOutcome, SecretHead, SecretOwner, SecretState, SharedValue, SharingKey, Vault,
+    VaultError,
 };
 use tenon_domain::{ProjectId, SecretId};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::identity::{Identity, IdentityError};
-use crate::wire::{Changes, Claim, Fault, Finish, Open, State, Which, WireOpened, Write};
+use crate::wire::{
+    Changes, Claim, Fault, Finish, Open, Share, State, Which, WireOpened, WireSharingKey,
+    WireToShare, Write,
+};
 
 /// Limits of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +193,28 @@ impl Vault for VaultClient {
     async fn open(&self, secret: SecretId, access: &Access) -> Result<Opened, VaultError> {
         let open = Open::new(secret, access);
         self.call::<WireOpened>("open", &open, Repeat::Always).await.map(Opened::from)
+    }
+
+    async fn open_to_share(
+        &self,
+        secret: SecretId,
+        access: &Access,
+    ) -> Result<OpenedToShare, VaultError> {
+        let open = Open::new(secret, access);
+        self.call::<WireToShare>("open-to-share", &open, Repeat::Always)
+            .await
+            .map(OpenedToShare::from)
+    }
+
+    async fn sharing_key(
+        &self,
+        value: &SharedValue,
+        access: &Access,
+    ) -> Result<Option<SharingKey>, VaultError> {
+        let share = Share { value: value.clone(), open: Open::new(value.secret, access) };
+        self.call::<Option<WireSharingKey>>("sharing-key", &share, Repeat::Always)
+            .await
+            .map(|key| key.map(SharingKey::from))
     }
 
     async fn head(

@@ -26,7 +26,8 @@ use zeroize::Zeroizing;
 
 use crate::identity::{Identity, IdentityError, role_of};
 use crate::wire::{
-    Changes, Claim, Fault, Finish, Open, State as SetState, Which, WireOpened, Write,
+    Changes, Claim, Fault, Finish, Open, Share, State as SetState, Which, WireOpened,
+    WireSharingKey, WireToShare, Write,
 };
 
 /// The vault as each role may use it, by the role's name.
@@ -157,6 +158,8 @@ fn router(vault: Arc<dyn Vault>, body_bytes_max: usize) -> Router {
         .route("/vault/v1/create", post(create))
         .route("/vault/v1/replace", post(replace))
         .route("/vault/v1/open", post(open))
+        .route("/vault/v1/open-to-share", post(open_to_share))
+        .route("/vault/v1/sharing-key", post(sharing_key))
         .route("/vault/v1/head", post(head))
         .route("/vault/v1/claim", post(claim))
         .route("/vault/v1/finish", post(finish))
@@ -212,6 +215,27 @@ async fn open(State(vault): State<Arc<dyn Vault>>, body: Bytes) -> Response {
             let secret = open.secret;
             let opened = vault.open(secret, &open.into_access()).await;
             opened.map(|opened| WireOpened::from(&opened))
+        }
+        Err(error) => Err(error),
+    })
+}
+
+async fn open_to_share(State(vault): State<Arc<dyn Vault>>, body: Bytes) -> Response {
+    answer(match read::<Open>(body) {
+        Ok(open) => {
+            let secret = open.secret;
+            let opened = vault.open_to_share(secret, &open.into_access()).await;
+            opened.map(WireToShare::from)
+        }
+        Err(error) => Err(error),
+    })
+}
+
+async fn sharing_key(State(vault): State<Arc<dyn Vault>>, body: Bytes) -> Response {
+    answer(match read::<Share>(body) {
+        Ok(Share { value, open }) => {
+            let key = vault.sharing_key(&value, &open.into_access()).await;
+            key.map(|key| key.map(WireSharingKey::from))
         }
         Err(error) => Err(error),
     })

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tenon_contract::grant::Grant;
 use tenon_contract::secret::SecretBytes;
 use tenon_contract::vault::{
-    Access, NewValue, Opened, Purpose, RefreshOutcome, SecretHead, SecretOwner, SecretState,
-    VaultError,
+    Access, Generation, NewValue, Opened, OpenedToShare, Purpose, RefreshOutcome, SecretHead,
+    SecretOwner, SecretState, SharedValue, SharingKey, VaultError,
 };
 use tenon_domain::{ProjectId, RunId, SecretId, StepId};
 use zeroize::Zeroizing;
@@ -125,6 +125,52 @@ impl From<WireOpened> for Opened {
     fn from(wire: WireOpened) -> Self {
         Self { head: wire.head, value: wire.value.into_bytes() }
     }
+}
+
+/// The answer to `open-to-share`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct WireToShare {
+    opened: WireOpened,
+    key: Option<WireSharingKey>,
+}
+
+impl From<OpenedToShare> for WireToShare {
+    fn from(shared: OpenedToShare) -> Self {
+        Self { opened: WireOpened::from(&shared.opened), key: shared.key.map(WireSharingKey::from) }
+    }
+}
+
+impl From<WireToShare> for OpenedToShare {
+    fn from(wire: WireToShare) -> Self {
+        Self { opened: wire.opened.into(), key: wire.key.map(SharingKey::from) }
+    }
+}
+
+/// The key of a shared value.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct WireSharingKey {
+    generation: Generation,
+    key: WireSecret,
+}
+
+impl From<SharingKey> for WireSharingKey {
+    fn from(key: SharingKey) -> Self {
+        Self { generation: key.generation, key: WireSecret::of(&key.key) }
+    }
+}
+
+impl From<WireSharingKey> for SharingKey {
+    fn from(wire: WireSharingKey) -> Self {
+        Self { generation: wire.generation, key: wire.key.into_bytes() }
+    }
+}
+
+/// `sharing-key`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Share {
+    pub(crate) value: SharedValue,
+    pub(crate) open: Open,
 }
 
 /// `head` and `delete`.

@@ -5,9 +5,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tenon_contract::plan::{ApiKeyDigest, DeployedWorkflow, PlanCache, ProjectPlan, WorkflowPlan};
+use tenon_contract::plan::{
+    ApiKeyDigest, DeployedWorkflow, InstallationRef, InstallationsPlan, PlanCache, ProjectPlan,
+    WorkflowPlan,
+};
 use tenon_domain::workflow::{Trigger, Workflow};
-use tenon_domain::{ApiKeyId, EndUserId, ProjectId, VersionId, WorkflowId};
+use tenon_domain::{
+    ApiKeyId, ConfigurationId, CredentialId, EndUserId, ProjectId, VersionId, WorkflowId,
+};
 
 /// A cache that a rule may use as it likes.
 pub trait Harness: Send + Sync {
@@ -26,6 +31,7 @@ macro_rules! plan_cache_suite {
             a_plan_is_read_as_it_was_put,
             a_plan_that_was_never_put_is_not_there,
             a_newer_revision_wins,
+            who_a_workflow_runs_for_is_read_as_it_was_put,
             a_workflow_version_is_read_as_it_was_put,
             projects_are_listed,
             a_cache_that_forgot_is_not_filled,
@@ -75,6 +81,45 @@ pub async fn a_newer_revision_wins(harness: &impl Harness) {
     assert_eq!(read.as_deref(), Some(&newest));
 }
 
+/// Every field survives, an empty list is not "not there", and the newer revision wins.
+pub async fn who_a_workflow_runs_for_is_read_as_it_was_put(harness: &impl Harness) {
+    let cache = harness.handle().await;
+    let newer = InstallationsPlan {
+        project: ProjectId::new(),
+        workflow: WorkflowId::new(),
+        revision: 10,
+        installations: ["user \"1\" ü", "user 2"].map(installation_ref).into(),
+    };
+    let older = InstallationsPlan { revision: 9, installations: Vec::new(), ..newer.clone() };
+    for plan in [&older, &newer, &older] {
+        cache.put_installations(plan).await.expect("putting works");
+    }
+    let reader = harness.handle().await;
+    let read = reader.installations(newer.project, newer.workflow).await.expect("reading works");
+    assert_eq!(read.as_deref(), Some(&newer));
+    let nobody = InstallationsPlan { revision: 11, ..older };
+    cache.put_installations(&nobody).await.expect("putting works");
+    let read = reader.installations(newer.project, newer.workflow).await.expect("reading works");
+    assert_eq!(read.as_deref(), Some(&nobody));
+    for (project, workflow) in
+        [(newer.project, WorkflowId::new()), (ProjectId::new(), newer.workflow)]
+    {
+        let read = reader.installations(project, workflow).await.expect("reading works");
+        assert_eq!(read, None);
+    }
+    harness.forget().await;
+    let read = cache.installations(newer.project, newer.workflow).await.expect("reading works");
+    assert_eq!(read, None);
+}
+
+fn installation_ref(user: &str) -> InstallationRef {
+    InstallationRef {
+        user: EndUserId::new(user),
+        credential: CredentialId::new(),
+        configuration: ConfigurationId::new(),
+    }
+}
+
 /// Every field survives, twice in a row.
 pub async fn a_workflow_version_is_read_as_it_was_put(harness: &impl Harness) {
     let plan = workflow_plan();
@@ -122,6 +167,7 @@ fn project_plan(revision: i64) -> ProjectPlan {
         revision,
         api_keys: vec![ApiKeyDigest::of(ApiKeyId::new(), "key")],
         workflows: vec![DeployedWorkflow {
+            integration: None,
             id: workflow,
             name: "greet".to_owned(),
             version: VersionId::new(),

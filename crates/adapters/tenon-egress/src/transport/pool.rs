@@ -1,4 +1,4 @@
-//! Connections that wait for their next call, by origin.
+//! Connections that wait for their next call, by origin and by what they show of the client.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -10,8 +10,10 @@ use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use hyper::client::conn::http2;
 use parking_lot::{Mutex, RwLock};
+use tenon_contract::egress::ClientIdentity;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
 
 use crate::outgoing::OutgoingBody;
 use crate::settings::EgressSettings;
@@ -32,6 +34,8 @@ pub(super) enum Kept {
 /// The connections of one process.
 pub(super) struct Pool {
     origins: RwLock<HashMap<String, Arc<Origin>>>,
+    /// Origins that are called with a client certificate, with their last use.
+    showing: Mutex<HashMap<Showing, (Arc<Origin>, Instant)>>,
     limits: Limits,
     is_swept: AtomicBool,
 }
@@ -41,7 +45,11 @@ struct Limits {
     idle_per_host_max: usize,
     connects_per_host_max: usize,
     idle_timeout: Duration,
+    identities_max: usize,
 }
+
+/// An origin's name, and the fingerprint of what is shown to it.
+type Showing = (String, [u8; 32]);
 
 /// The connections to one scheme, host and port.
 pub(crate) struct Origin {
@@ -49,6 +57,8 @@ pub(crate) struct Origin {
     authority: Authority,
     /// The `Host` header of its requests.
     pub(super) host: HeaderValue,
+    /// TLS with the client certificate of these calls, where they have one.
+    pub(super) tls: Option<TlsConnector>,
     kept: Mutex<Connections>,
     connects: Arc<Semaphore>,
     limits: Limits,
@@ -65,10 +75,12 @@ impl Pool {
     pub(super) fn new(settings: &EgressSettings) -> Self {
         Self {
             origins: RwLock::default(),
+            showing: Mutex::default(),
             limits: Limits {
                 idle_per_host_max: settings.idle_per_host_max,
                 connects_per_host_max: settings.connects_per_host_max.max(1),
                 idle_timeout: settings.idle_timeout,
+                identities_max: settings.client_identities_max.max(1),
             },
             is_swept: AtomicBool::new(false),
         }
@@ -79,10 +91,39 @@ impl Pool {
         if let Some(origin) = self.origins.read().get(name) {
             return Some(origin.clone());
         }
-        let origin = Arc::new(Origin::new(name, self.limits)?);
+        let origin = Arc::new(Origin::new(name, self.limits, None)?);
         let origin = self.origins.write().entry(name.to_owned()).or_insert(origin).clone();
         self.sweep_from_now_on();
         Some(origin)
+    }
+
+    /// The origin of that name for calls that show an identity. `tls` makes the configuration for
+    /// it, where it is not there; it is dropped with its last connection, some time after the last
+    /// call.
+    pub(super) fn origin_showing<E>(
+        self: &Arc<Self>,
+        name: &str,
+        identity: &ClientIdentity,
+        tls: impl FnOnce() -> Result<TlsConnector, E>,
+    ) -> Result<Option<Arc<Origin>>, E> {
+        let (key, now) = ((name.to_owned(), identity.fingerprint()), Instant::now());
+        if let Some((origin, last_used)) = self.showing.lock().get_mut(&key) {
+            *last_used = now;
+            return Ok(Some(origin.clone()));
+        }
+        let Some(origin) = Origin::new(name, self.limits, Some(tls()?)) else { return Ok(None) };
+        let mut showing = self.showing.lock();
+        if showing.len() >= self.limits.identities_max && !showing.contains_key(&key) {
+            let oldest = showing.iter().min_by_key(|(_, (_, last_used))| *last_used);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                showing.remove(&oldest);
+            }
+        }
+        let (origin, _) = showing.entry(key).or_insert_with(|| (Arc::new(origin), now));
+        let origin = origin.clone();
+        drop(showing);
+        self.sweep_from_now_on();
+        Ok(Some(origin))
     }
 
     /// Starts the task that closes what was idle too long. It ends with the pool.
@@ -96,22 +137,25 @@ impl Pool {
 
     fn sweep(&self) {
         let now = Instant::now();
-        self.origins.write().retain(|_, origin| {
+        let is_needed = |origin: &Arc<Origin>| {
             let is_empty = origin.sweep(now);
             // Calls that are under way hold the origin too.
             !is_empty || Arc::strong_count(origin) > 1
-        });
+        };
+        self.origins.write().retain(|_, origin| is_needed(origin));
+        self.showing.lock().retain(|_, (origin, _)| is_needed(origin));
     }
 }
 
 impl Origin {
-    fn new(name: &str, limits: Limits) -> Option<Self> {
+    fn new(name: &str, limits: Limits, tls: Option<TlsConnector>) -> Option<Self> {
         let parts = name.parse::<Uri>().ok()?.into_parts();
         let authority = parts.authority?;
         Some(Self {
             scheme: parts.scheme?,
             host: HeaderValue::from_str(authority.as_str()).ok()?,
             authority,
+            tls,
             kept: Mutex::default(),
             connects: Arc::new(Semaphore::new(limits.connects_per_host_max)),
             limits,

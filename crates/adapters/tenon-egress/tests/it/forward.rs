@@ -24,6 +24,7 @@ fn call(method: Method, url: &str, body: ForwardBody) -> ForwardRequest {
         url: url.parse().expect("a URL"),
         headers: HeaderMap::new(),
         body,
+        identity: None,
         head_timeout: LONG,
         idle_timeout: LONG,
     }

@@ -4,6 +4,7 @@ mod addresses;
 mod answers;
 mod connections;
 mod forward;
+mod identities;
 mod requests;
 mod server;
 mod spellings;

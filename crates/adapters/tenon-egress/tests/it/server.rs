@@ -133,6 +133,7 @@ pub fn get(url: &str) -> OutboundRequest {
         url: Url::parse(url).expect("a URL"),
         headers: HeaderMap::new(),
         body: Bytes::new(),
+        identity: None,
         timeout: Duration::from_secs(10),
         response_bytes_max: 1 << 20,
     }

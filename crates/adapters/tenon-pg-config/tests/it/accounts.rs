@@ -13,7 +13,9 @@ use tenon_config::ports::linker::{
     Health, LinkError, LinkFinish, LinkStart, LinkStarted, LinkTarget, Linked, LinkedAccount,
     LinkedIdentity, Linker,
 };
-use tenon_config::{Configuration, FieldLink, Limits, LinkProof, LinkingParts, NewConnect, Slug};
+use tenon_config::{
+    AppChange, Configuration, FieldLink, Limits, LinkProof, LinkingParts, NewConnect, Slug,
+};
 use tenon_connector::catalog::Catalog;
 use tenon_contract::secret::SecretBytes;
 use tenon_contract::vault::{
@@ -175,21 +177,38 @@ impl Vault for MemoryVault {
     async fn claim_refresh(
         &self,
         _: ProjectId,
-        _: SecretId,
-        _: u32,
+        secret: SecretId,
+        version: u32,
         _: Duration,
     ) -> Result<RefreshClaim, VaultError> {
-        unreachable!("configuration refreshes nothing")
+        let rows = self.rows.lock().expect("no test panics in it");
+        let (head, _) = rows.values.get(&secret).ok_or(VaultError::NotFound)?;
+        match head.version == version && head.state == SecretState::Valid {
+            true => Ok(RefreshClaim::Claimed { fence: 1 }),
+            false => Ok(RefreshClaim::Changed),
+        }
     }
 
     async fn finish_refresh(
         &self,
         _: ProjectId,
-        _: SecretId,
+        secret: SecretId,
         _: u64,
-        _: RefreshOutcome,
+        outcome: RefreshOutcome,
     ) -> Result<RefreshFinish, VaultError> {
-        unreachable!("configuration refreshes nothing")
+        let head = {
+            let rows = self.rows.lock().expect("no test panics in it");
+            rows.values.get(&secret).ok_or(VaultError::NotFound)?.0.clone()
+        };
+        let head = match outcome {
+            RefreshOutcome::Renewed(new) => self.write(secret, &head.owner, new)?,
+            RefreshOutcome::Failed { .. } => head,
+            RefreshOutcome::Ended(state) => {
+                self.find_out(secret, state.clone());
+                SecretHead { state, ..head }
+            }
+        };
+        Ok(RefreshFinish::Recorded { head })
     }
 
     async fn set_state(
@@ -289,7 +308,7 @@ impl Linker for Provider {
             return Err(LinkError::Denied { reason: error.clone() });
         }
         if finish.params.get("iss").is_some_and(|iss| iss != "https://acme.example") {
-            return Err(LinkError::BadInput { reason: "the answer is not Acme's".to_owned() });
+            return Err(LinkError::OtherServer { reason: "it is not Acme's".to_owned() });
         }
         assert_eq!(finish.params.get("code").map(String::as_str), Some("good"));
         self.linked(target)
@@ -325,9 +344,29 @@ pub struct Accounts {
     pub provider: Arc<Provider>,
     pub clock: Arc<FakeClock>,
     pub integration: IntegrationId,
+    /// How processes use accounts; only with the real linker.
+    pub access: Option<CredentialAccess>,
+}
+
+/// The client of the builder's app, as [`Accounts::ready`] sets it.
+pub fn client() -> AppChange {
+    let values = [("client_id", "client-1"), ("client_secret", "client-canary")];
+    let values = values.map(|(name, value)| (name.to_owned(), json!(value)));
+    AppChange { values: values.into_iter().collect(), scopes: None }
 }
 
 impl Accounts {
+    /// With the builder's app, so that users can be sent to the provider.
+    pub async fn ready() -> Result<Self, Box<dyn std::error::Error>> {
+        Self::ready_with(Limits::default()).await
+    }
+
+    pub async fn ready_with(limits: Limits) -> Result<Self, Box<dyn std::error::Error>> {
+        let a = Self::with_limits(limits).await?;
+        a.configuration.set_app(a.f.project, a.integration, None, client()).await?;
+        Ok(a)
+    }
+
     pub async fn new() -> Result<Self, Box<dyn std::error::Error>> {
         Self::with_limits(Limits::default()).await
     }
@@ -336,13 +375,16 @@ impl Accounts {
     pub async fn through(egress: ScriptedEgress) -> Result<Self, Box<dyn std::error::Error>> {
         let mut accounts = Self::with_limits(Limits::default()).await?;
         let catalog = Arc::new(Catalog::default());
+        let mut settings = tenon_credentials::Settings::default();
+        settings.renewal.dead_retry_after = Duration::from_millis(10);
         let access = CredentialAccess::new(AccessParts {
             vault: accounts.vault.clone(),
             egress: Arc::new(egress),
             catalog: catalog.clone(),
             clock: accounts.clock.clone(),
-            settings: tenon_credentials::Settings::default(),
+            settings,
         });
+        accounts.access = Some(access.clone());
         accounts.configuration = accounts.configuration.with_linking(LinkingParts {
             vault: accounts.vault.clone(),
             linker: Arc::new(ThroughCredentials::new(Linking::new(&access))),
@@ -376,7 +418,7 @@ impl Accounts {
                 });
         configuration.put_connector(f.project, &Slug::parse("acme")?, manifest()).await?;
         let integration = configuration.add_integration(f.project, CONNECTOR).await?.id;
-        Ok(Self { f, configuration, vault, provider, clock, integration })
+        Ok(Self { f, configuration, vault, provider, clock, integration, access: None })
     }
 
     /// A link by fields; `key` is the secret one.

@@ -3,12 +3,12 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use tenon_config::ports::linker::LinkError;
 use tenon_config::{
-    Callback, ConnectEnd, ConnectFault, ConnectOutcome, Error, OpenedConnect, SessionLink,
-    StartedConnect,
+    AppChange, Callback, ConnectEnd, ConnectFault, ConnectOutcome, Error, FieldLink, LinkProof,
+    OpenedConnect, SessionLink, StartedConnect,
 };
 use tenon_domain::{ConnectSessionId, EndUserId, ProjectId};
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, CONNECTOR, client};
 use crate::fixture::Outcome;
 
 type Failure = Box<dyn std::error::Error>;
@@ -60,25 +60,25 @@ async fn refused(a: &Accounts, callback: Callback, fault: ConnectFault) -> Outco
 
 #[tokio::test]
 async fn a_browser_goes_to_the_provider_and_comes_back_with_an_account() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     assert!(begun.opened.url.starts_with("https://tenon.example/oauth/start/"));
     assert_eq!(begun.parameter("redirect_uri"), "https://tenon.example/oauth/callback");
     let ConnectEnd { outcome, .. } = a.configuration.finish_connect(begun.callback()).await?;
-    let ConnectOutcome::Connected { credential, account } = &outcome else {
+    let ConnectOutcome::Connected { credential, account, is_pending: false } = &outcome else {
         return Err(format!("{outcome:?}").into());
     };
     assert_eq!(account.as_deref(), Some("ann@acme.example"));
     assert!(a.configuration.credential(a.f.project, *credential).await.is_ok());
     let kept = a.configuration.connect_session(a.f.project, begun.opened.session.id).await?;
     assert_eq!(kept.outcome.as_ref(), Some(&outcome));
-    assert_eq!(a.vault.count(), 1, "the verifier is shredded, the account is there");
+    assert_eq!(a.vault.count(), 2, "the verifier is shredded, the app and the account are there");
     Ok(())
 }
 
 #[tokio::test]
 async fn neither_state_nor_nonce_nor_verifier_is_in_the_database() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     let dump = a.dump().await?;
     let state = begun.parameter("state");
@@ -90,7 +90,7 @@ async fn neither_state_nor_nonce_nor_verifier_is_in_the_database() -> Outcome {
 
 #[tokio::test]
 async fn another_browser_is_refused_and_the_right_one_can_still_finish() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     let id = begun.opened.session.id;
     for nonces in [
@@ -109,7 +109,7 @@ async fn another_browser_is_refused_and_the_right_one_can_still_finish() -> Outc
 
 #[tokio::test]
 async fn a_state_is_used_up_by_one_callback() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     let (one, two) = tokio::join!(
         a.configuration.finish_connect(begun.callback()),
@@ -127,7 +127,7 @@ async fn a_state_is_used_up_by_one_callback() -> Outcome {
 
 #[tokio::test]
 async fn a_session_ends() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     a.clock.advance(SignedDuration::from_secs(601));
     refused(&a, begun.callback(), ConnectFault::Ended).await?;
@@ -138,7 +138,7 @@ async fn a_session_ends() -> Outcome {
     assert_eq!(a.configuration.sweep().await?, 0, "it can be looked at for a while");
     a.clock.advance(SignedDuration::from_hours(25));
     assert_eq!(a.configuration.sweep().await?, 1);
-    assert_eq!(a.vault.count(), 0, "what it left is shredded");
+    assert_eq!(a.vault.count(), 1, "what it left is shredded, the app stays");
     let id = begun.opened.session.id;
     assert!(a.configuration.connect_session(a.f.project, id).await.is_err());
     Ok(())
@@ -146,7 +146,7 @@ async fn a_session_ends() -> Outcome {
 
 #[tokio::test]
 async fn a_state_that_is_not_ours_is_refused() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     let state = begun.parameter("state");
     let (link, random) = state.split_once('.').ok_or("it has two parts")?;
@@ -174,7 +174,7 @@ async fn a_state_that_is_not_ours_is_refused() -> Outcome {
 
 #[tokio::test]
 async fn the_latest_window_counts() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let first = begin(&a).await?;
     let started = a.configuration.start_connect(&link_of(&first.opened)).await?;
     refused(&a, first.callback(), ConnectFault::Unknown).await?;
@@ -194,7 +194,7 @@ async fn failed(a: &Accounts, begun: &Begun, callback: Callback, code: &str) -> 
     let kept = a.configuration.connect_session(a.f.project, begun.opened.session.id).await?;
     assert_eq!(kept.outcome, Some(end.outcome.clone()), "the builder's app sees it, too");
     assert_eq!(accounts_of(a).await?, 0);
-    assert_eq!(a.vault.count(), 0, "nothing half-done");
+    assert_eq!(a.vault.count(), 1, "only the app: nothing half-done");
     let again = a.configuration.finish_connect(begun.callback()).await;
     assert!(matches!(again, Err(Error::Connect(ConnectFault::Used))), "{again:?}");
     Ok(())
@@ -202,7 +202,7 @@ async fn failed(a: &Accounts, begun: &Begun, callback: Callback, code: &str) -> 
 
 #[tokio::test]
 async fn denied_consent_is_said_and_kept() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     let mut callback = begun.callback();
     callback.params.remove("code");
@@ -212,16 +212,16 @@ async fn denied_consent_is_said_and_kept() -> Outcome {
 
 #[tokio::test]
 async fn an_answer_of_another_issuer_is_refused() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     let mut callback = begun.callback();
     callback.params.insert("iss".to_owned(), "https://evil.example".to_owned());
-    failed(&a, &begun, callback, "connect_failed").await
+    failed(&a, &begun, callback, "connect_issuer").await
 }
 
 #[tokio::test]
 async fn a_provider_that_is_down_at_the_start_can_be_tried_again() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let opened = a.configuration.open_connect(a.f.project, a.connect("u")).await?;
     a.provider.refuse(LinkError::Temporary { reason: "it is down".into(), retry_after: None });
     let refused = a.configuration.start_connect(&link_of(&opened)).await.map(|started| started.url);
@@ -236,7 +236,7 @@ async fn a_provider_that_is_down_at_the_start_can_be_tried_again() -> Outcome {
 
 #[tokio::test]
 async fn connecting_again_keeps_the_account_and_takes_no_other() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     let end = a.configuration.finish_connect(begun.callback()).await?;
     let ConnectOutcome::Connected { credential, .. } = end.outcome else {
@@ -263,7 +263,7 @@ async fn connecting_again_keeps_the_account_and_takes_no_other() -> Outcome {
 
 #[tokio::test]
 async fn an_integration_that_is_switched_off_links_nothing() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let begun = begin(&a).await?;
     a.configuration.set_integration_active(a.f.project, a.integration, false).await?;
     let refused = a.configuration.open_connect(a.f.project, a.connect("u")).await;
@@ -271,5 +271,54 @@ async fn an_integration_that_is_switched_off_links_nothing() -> Outcome {
     let refused = a.configuration.finish_connect(begun.callback()).await;
     assert!(matches!(refused, Err(Error::IntegrationInactive { .. })), "{refused:?}");
     assert_eq!(accounts_of(&a).await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_builders_app_nobody_gets_a_link_that_cannot_work() -> Outcome {
+    let a = Accounts::new().await?;
+    let only_scopes = AppChange { scopes: Some(vec!["read".to_owned()]), ..AppChange::default() };
+    for change in [None, Some(only_scopes)] {
+        if let Some(change) = change {
+            a.configuration.set_app(a.f.project, a.integration, None, change).await?;
+        }
+        let refused = a.configuration.open_connect(a.f.project, a.connect("u")).await;
+        let Err(error @ Error::AppMissing { .. }) = refused else {
+            return Err(format!("{refused:?}").into());
+        };
+        let text = error.to_string();
+        assert!(text.contains("client_id, client_secret are not set"), "{text}");
+        let command = format!("tenon integrations set-app {CONNECTOR} --method oauth");
+        assert!(text.contains(&command), "{text}");
+        let params = BTreeMap::from([("code".to_owned(), "good".to_owned())]);
+        let proof = LinkProof::Code {
+            redirect_uri: "https://app.example/done".to_owned(),
+            params,
+            code_verifier: None,
+        };
+        let by_code = FieldLink {
+            auth_method: Some("oauth".to_owned()),
+            fields: serde_json::Map::new(),
+            proof,
+            ..a.fields("u", "")
+        };
+        let refused = a.configuration.link(a.f.project, by_code).await;
+        assert!(matches!(refused, Err(Error::AppMissing { .. })), "{refused:?}");
+        assert_eq!(a.vault.count(), 0, "nothing was begun");
+    }
+    a.configuration.link(a.f.project, a.fields("u", "key")).await?;
+    a.configuration.set_app(a.f.project, a.integration, None, client()).await?;
+    a.configuration.open_connect(a.f.project, a.connect("u")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_says_whether_a_browser_was_sent_away() -> Outcome {
+    let a = Accounts::ready().await?;
+    let opened = a.configuration.open_connect(a.f.project, a.connect("u")).await?;
+    let id = opened.session.id;
+    assert!(!a.configuration.connect_session(a.f.project, id).await?.is_begun);
+    a.configuration.start_connect(&link_of(&opened)).await?;
+    assert!(a.configuration.connect_session(a.f.project, id).await?.is_begun);
     Ok(())
 }

@@ -8,14 +8,12 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tenon_config::{
-    AppChange, Callback, ConnectOutcome, Credential, FieldLink, LinkProof, SessionLink,
-};
+use tenon_config::{Callback, ConnectOutcome, Credential, FieldLink, LinkProof, SessionLink, Slug};
 use tenon_contract::egress::{OutboundRequest, OutboundResponse};
 use tenon_domain::EndUserId;
 use tenon_testkit::fakes::ScriptedEgress;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, client, manifest};
 use crate::fixture::Outcome;
 
 type Failure = Box<dyn std::error::Error>;
@@ -44,12 +42,7 @@ fn form(request: &OutboundRequest) -> BTreeMap<String, String> {
 
 async fn with_app(egress: ScriptedEgress) -> Result<Accounts, Failure> {
     let a = Accounts::through(egress).await?;
-    let Value::Object(values) = json!({"client_id": "client-1", "client_secret": "client-canary"})
-    else {
-        unreachable!("it is an object")
-    };
-    let change = AppChange { values, scopes: None };
-    a.configuration.set_app(a.f.project, a.integration, None, change).await?;
+    a.configuration.set_app(a.f.project, a.integration, None, client()).await?;
     Ok(a)
 }
 
@@ -170,5 +163,54 @@ async fn an_api_key_is_kept_without_a_request() -> Outcome {
     assert!(a.vault.text(linked.secret).ok_or("it is kept")?.contains("key-canary"));
     assert_eq!(linked.fields["subdomain"], "shop");
     a.configuration.disconnect(a.f.project, linked.id).await?;
+    Ok(())
+}
+
+/// The search for the authorization server of an MCP server, and a client there.
+fn mcp_answer(request: &OutboundRequest) -> OutboundResponse {
+    let body = match request.url.path() {
+        "/.well-known/oauth-protected-resource/mcp" => json!({
+            "resource": "https://acme.example/mcp",
+            "authorization_servers": ["https://auth.example"],
+        }),
+        "/.well-known/oauth-authorization-server" => json!({
+            "issuer": "https://auth.example",
+            "authorization_endpoint": "https://auth.example/authorize",
+            "token_endpoint": "https://auth.example/token",
+            "registration_endpoint": "https://auth.example/register",
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+        }),
+        "/register" => json!({"client_id": "dyn-1"}),
+        path => panic!("nobody asks for {path} with an answer of somebody else"),
+    };
+    answer(200, "application/json", body.to_string())
+}
+
+#[tokio::test]
+async fn an_answer_of_another_authorization_server_is_called_that_and_not_used() -> Outcome {
+    let a = Accounts::through(ScriptedEgress::new(|request| Ok(mcp_answer(request)))).await?;
+    let mut with_mcp = manifest();
+    with_mcp["auth"][0] = json!({
+        "id": "oauth", "type": "mcp_oauth", "server_url": "https://acme.example/mcp",
+    });
+    a.configuration.put_connector(a.f.project, &Slug::parse("acme")?, with_mcp).await?;
+    for iss in [Some("https://evil.example"), None] {
+        let opened = a.configuration.open_connect(a.f.project, a.connect("u")).await?;
+        let link = opened.url.rsplit('/').next().and_then(SessionLink::parse).ok_or("a link")?;
+        let started = a.configuration.start_connect(&link).await?;
+        let sent: BTreeMap<String, String> = started.url.query_pairs().into_owned().collect();
+        let given = [("state", Some(&*sent["state"])), ("code", Some("c")), ("iss", iss)];
+        let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let params = given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let nonces = BTreeMap::from([(opened.session.id, started.nonce.to_string())]);
+        let end = a.configuration.finish_connect(Callback { params, nonces }).await?;
+        let ConnectOutcome::Failed { code, message } = end.outcome else {
+            return Err(format!("{iss:?}: {:?}", end.outcome).into());
+        };
+        assert_eq!(code, "connect_issuer", "{iss:?}: {message}");
+        assert!(message.contains("another authorization server"), "{message}");
+        assert!(accounts_of(&a).await?.is_empty());
+    }
     Ok(())
 }

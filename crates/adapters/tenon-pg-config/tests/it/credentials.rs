@@ -1,10 +1,10 @@
 use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tenon_config::ports::linker::LinkError;
 use tenon_config::{
-    ConnectFault, CredentialState, Error, EventType, Limits, SettingsChange, SettingsName,
+    Batch, ConnectFault, CredentialState, Error, EventType, Limits, SettingsChange, SettingsName,
 };
 use tenon_contract::plan::{PlanCache, PlanSource};
 use tenon_contract::vault::SecretState;
@@ -12,6 +12,7 @@ use tenon_domain::EndUserId;
 
 use crate::accounts::Accounts;
 use crate::fixture::Outcome;
+use crate::installations::integration_document;
 
 #[tokio::test]
 async fn an_account_is_linked_by_its_fields_and_in_the_users_plan() -> Outcome {
@@ -211,6 +212,12 @@ async fn configurations_grow_beside_the_default_one() -> Outcome {
     assert!(matches!(taken, Err(Error::Conflict { .. })), "{taken:?}");
 
     let name = SettingsName::parse("ext:team");
+    let inputs = json!([
+        {"id": "list", "type": "text", "title": "List"},
+        {"id": "n", "type": "number", "title": "N"},
+    ]);
+    let integrations = vec![integration_document(inputs)];
+    a.configuration.apply_batch(p, &Batch { integrations, ..Batch::default() }).await?;
     let change = SettingsChange {
         shared: json!({"list": "a", "n": 1}).as_object().cloned().ok_or("an object")?,
         ..SettingsChange::default()
@@ -243,7 +250,7 @@ async fn there_are_limits() -> Outcome {
         connect_sessions_max: 1,
         ..Limits::default()
     };
-    let a = Accounts::with_limits(limits).await?;
+    let a = Accounts::ready_with(limits).await?;
     let account = a.configuration.link(a.f.project, a.fields("u", "key")).await?.id;
     let mut second = a.fields("u", "key");
     second.several_accounts = true;
@@ -253,6 +260,9 @@ async fn there_are_limits() -> Outcome {
     let refused = a.configuration.add_configuration(a.f.project, account, None).await;
     assert!(matches!(refused, Err(Error::LimitReached { .. })), "{refused:?}");
     let default = a.configuration.configurations(a.f.project, account).await?[0].id;
+    let inputs = json!([{"id": "x", "type": "text", "title": "X"}]);
+    let integrations = vec![integration_document(inputs)];
+    a.configuration.apply_batch(a.f.project, &Batch { integrations, ..Batch::default() }).await?;
     let change = SettingsChange {
         shared: json!({"x": "y".repeat(30)}).as_object().cloned().ok_or("an object")?,
         ..SettingsChange::default()
@@ -290,7 +300,7 @@ async fn users_plans_are_published_again_when_the_cache_forgot_or_was_away() -> 
 
 #[tokio::test]
 async fn another_project_finds_nothing_of_it() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     let other = a.f.other_project().await?;
     let account = a.configuration.link(a.f.project, a.fields("u", "key")).await?.id;
     let opened = a.configuration.open_connect(a.f.project, a.connect("u")).await?;
@@ -300,6 +310,7 @@ async fn another_project_finds_nothing_of_it() -> Outcome {
     assert!(c.set_integration_active(other, a.integration, false).await.is_err());
     assert!(c.remove_integration(other, a.integration).await.is_err());
     assert!(c.credential(other, account).await.is_err());
+    assert!(c.complete_setup(other, account, Map::new()).await.is_err());
     assert!(c.disconnect(other, account).await.is_err());
     assert!(c.probe(other, account).await.is_err());
     assert!(c.configurations(other, account).await.is_err());

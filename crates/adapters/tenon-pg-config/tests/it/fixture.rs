@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tenon_config::ports::{Announcer, Store};
 use tenon_config::{ApiKeyText, Configuration, Limits, PlanPublisher, PlanReader};
-use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
+use tenon_contract::plan::{
+    InstallationsPlan, PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
+};
 use tenon_domain::limits::DocumentLimits;
 use tenon_domain::workflow::{Workflow, load_value};
-use tenon_domain::{EndUserId, ProjectId, SystemClock, VersionId};
+use tenon_domain::{EndUserId, ProjectId, SystemClock, VersionId, WorkflowId};
 use tenon_pg_config::{PgConfigStore, Settings};
 use tenon_testkit::postgres_server::{TestDatabase, fresh_database};
 
@@ -22,6 +24,7 @@ pub struct Cache {
     pub projects: Mutex<HashMap<ProjectId, Arc<ProjectPlan>>>,
     pub users: Mutex<HashMap<(ProjectId, EndUserId), Arc<UserPlan>>>,
     pub workflows: Mutex<HashMap<VersionId, Arc<WorkflowPlan>>>,
+    pub installations: Mutex<HashMap<(ProjectId, WorkflowId), Arc<InstallationsPlan>>>,
     pub is_filled: AtomicBool,
     pub is_away: AtomicBool,
     pub announced: Mutex<Vec<String>>,
@@ -62,6 +65,16 @@ impl PlanSource for Cache {
         Ok(users.get(&(project, user.clone())).cloned())
     }
 
+    async fn installations(
+        &self,
+        project: ProjectId,
+        workflow: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError> {
+        self.check()?;
+        let plans = self.installations.lock().expect("no test panics in it");
+        Ok(plans.get(&(project, workflow)).cloned())
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         self.check()?;
         Ok(self.projects.lock().expect("no test panics in it").keys().copied().collect())
@@ -86,6 +99,16 @@ impl PlanCache for Cache {
         let mut users = self.users.lock().expect("no test panics in it");
         if users.get(&key).is_none_or(|held| held.revision <= plan.revision) {
             users.insert(key, Arc::new(plan.clone()));
+        }
+        Ok(())
+    }
+
+    async fn put_installations(&self, plan: &InstallationsPlan) -> Result<(), PlanError> {
+        self.check()?;
+        let mut plans = self.installations.lock().expect("no test panics in it");
+        let key = (plan.project, plan.workflow);
+        if plans.get(&key).is_none_or(|held| held.revision <= plan.revision) {
+            plans.insert(key, Arc::new(plan.clone()));
         }
         Ok(())
     }

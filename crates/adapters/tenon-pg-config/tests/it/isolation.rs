@@ -2,14 +2,15 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tenon_config::ports::Scope;
-use tenon_config::{Choice, DisplayName};
+use tenon_config::{Batch, Choice, DisplayName, InstallationName};
 use tenon_domain::EndUserId;
 
 use crate::accounts::Accounts;
 use crate::fixture::{Fixture, Outcome, document};
+use crate::installations::installed_document;
 
 /// The tables that belong to a project.
-const TENANT_TABLES: [&str; 14] = [
+const TENANT_TABLES: [&str; 16] = [
     "project",
     "api_key",
     "workflow",
@@ -24,6 +25,8 @@ const TENANT_TABLES: [&str; 14] = [
     "connect_session",
     "signing_key",
     "event",
+    "installation_started",
+    "installation_signal",
 ];
 
 /// Gives a project one row in every tenant table.
@@ -36,6 +39,13 @@ async fn fill(a: &Accounts) -> Outcome {
     let user = EndUserId::new("u1");
     let choice = Choice { user, workflow: applied[0].workflow, is_enabled: false };
     f.configuration.choose(f.project, &choice).await?;
+    // Nobody is there to take what this says, so it waits.
+    let own = installed_document();
+    let batch = Batch { workflows: vec![own], ..Batch::default() };
+    let applied = a.configuration.apply_batch(f.project, &batch).await?;
+    let (user, place) = (EndUserId::new("u1"), InstallationName::default());
+    let workflow = applied.workflows[0].workflow;
+    a.configuration.enable_workflow(f.project, &user, workflow, &place).await?;
     Ok(())
 }
 
@@ -58,7 +68,7 @@ fn as_project(project: impl std::fmt::Display) -> String {
 
 #[tokio::test]
 async fn another_project_sees_no_row_of_any_table() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     fill(&a).await?;
     let f = &a.f;
     let other = uuid::Uuid::new_v4();
@@ -76,7 +86,7 @@ async fn another_project_sees_no_row_of_any_table() -> Outcome {
 /// The test above proves something only if it fails without the policies.
 #[tokio::test]
 async fn without_the_policies_another_project_would_see_them() -> Outcome {
-    let a = Accounts::new().await?;
+    let a = Accounts::ready().await?;
     fill(&a).await?;
     let f = &a.f;
     let mut superuser = PgConnection::connect(&f.database.superuser_url).await?;

@@ -1,6 +1,6 @@
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tenon_config::workflows::Listed;
-use tenon_config::{Error, Limits, WorkflowState};
+use tenon_config::{Batch, Error, Limits, WorkflowState};
 
 use crate::fixture::{Fixture, Outcome, answering_document, document};
 
@@ -121,8 +121,9 @@ async fn applies_that_run_at_once_number_their_versions_without_gaps() -> Outcom
 #[tokio::test]
 async fn a_dry_run_says_what_would_happen_and_changes_nothing() -> Outcome {
     let f = Fixture::new().await?;
-    let applied = f.configuration.apply_dry(f.project, &[document("a", 1)]).await?;
-    assert!(applied[0].changed);
+    let batch = Batch { workflows: vec![document("a", 1)], integrations: Vec::new() };
+    let applied = f.configuration.apply_dry(f.project, &batch).await?;
+    assert!(applied.workflows[0].changed);
     assert!(f.configuration.workflows(f.project, Listed::WithArchived).await?.is_empty());
     Ok(())
 }

@@ -54,6 +54,7 @@ impl Fixture {
             workflow: WorkflowId::new(),
             version: VersionId::new(),
             user: None,
+            installation: None,
             trigger: TriggerKind::AppEvent,
             mode: RunMode::Live,
             input: Payload::Inline(Bytes::from_static(b"{\"event\":1}")),

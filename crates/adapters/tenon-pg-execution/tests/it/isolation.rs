@@ -2,13 +2,16 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tenon_domain::ProjectId;
+use tenon_exec::ports::calls::ProxyCallStore;
 use tenon_exec::ports::history::{HistoryReader, RunFilter, RunStatus};
 use tenon_exec::ports::store::{Accept, JobStore};
+use tenon_pg_execution::CallAppender;
 
+use crate::calls::{call, call_of_day};
 use crate::fixture::{Fixture, Outcome, finish, once, result, steps};
 
 /// The tables that belong to a project.
-const TENANT_TABLES: [&str; 4] = ["job", "once_key", "run", "step_result"];
+const TENANT_TABLES: [&str; 5] = ["job", "once_key", "run", "step_result", "proxy_call"];
 
 /// Gives the project one row in every tenant table.
 async fn fill(f: &Fixture) -> Outcome {
@@ -16,6 +19,7 @@ async fn fill(f: &Fixture) -> Outcome {
     f.commit(steps(&[result(&ended, "a", "1")])).await?;
     f.commit(finish(&ended, RunStatus::Succeeded)).await?;
     f.store.accept(&[Accept { job: f.job(), once: once("k", 1) }]).await?;
+    CallAppender::connect(&f.database.url)?.append(&[call(f, 0)]).await?;
     Ok(())
 }
 
@@ -72,7 +76,8 @@ async fn a_partition_that_is_read_by_its_own_name_shows_nothing_to_another_proje
     f.accept(&[&old]).await?;
     f.commit(steps(&[result(&old, "a", "1")])).await?;
     f.commit(finish(&old, RunStatus::Succeeded)).await?;
-    for partition in ["run", "step_result"]
+    CallAppender::connect(&f.database.url)?.append(&[call_of_day(f.project, 500, 0)]).await?;
+    for partition in ["run", "step_result", "proxy_call"]
         .iter()
         .flat_map(|table| [format!("{table}_{day}"), format!("{table}_default")])
     {

@@ -1,8 +1,10 @@
 //! The execution store on a real PostgreSQL: each promise of its port, also under concurrency.
 
 mod accept;
+mod calls;
 mod commit;
 mod fixture;
+mod installations;
 mod isolation;
 mod partitions;
 mod races;

@@ -1,5 +1,8 @@
-//! The audit. A batch of several tenants is one transaction; the chain of each is locked while
-//! its next links are computed here, by [`AuditRecord::link`].
+//! The audit. A batch of several tenants is written whole or not at all; the next links of each
+//! chain are computed here, by [`AuditRecord::link`], from where it ends.
+//!
+//! Where this process believes to know the ends, one call appends, if they still are the ends. Else
+//! the chains are locked and read first.
 
 use std::collections::HashMap;
 
@@ -7,20 +10,99 @@ use tenon_domain::{ProjectId, RunId, SecretId, StepId};
 use tenon_vault::audit::{AuditLink, AuditRecord};
 use uuid::Uuid;
 
+use super::tails::{Ends, Tails};
 use crate::codes;
 use crate::database::{Database, broken};
 use crate::moment::Moment;
 
-/// The last link of a chain: its number and its hash.
-type Tail = (i64, [u8; 32]);
+/// How often the short way is tried while somebody else of this process writes to the same chains.
+const SHORT_TRIES_MAX: u32 = 3;
 
 pub(super) async fn append(
     database: &Database,
+    tails: &Tails,
     records: &[AuditRecord],
 ) -> Result<(), sqlx::Error> {
     if records.is_empty() {
         return Ok(());
     }
+    let written = match append_to_known(database, tails, records).await {
+        Ok(Some(ends)) => Ok(ends),
+        Ok(None) => append_under_lock(database, records).await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(ends) => {
+            tails.keep(ends);
+            Ok(())
+        }
+        Err(error) => {
+            // It may have been written all the same.
+            tails.forget(records);
+            Err(error)
+        }
+    }
+}
+
+/// Appends in one round trip. `None`: nothing was written, some chain ends otherwise.
+async fn append_to_known(
+    database: &Database,
+    tails: &Tails,
+    records: &[AuditRecord],
+) -> Result<Option<Ends>, sqlx::Error> {
+    let mut tried = None;
+    for _ in 0..SHORT_TRIES_MAX {
+        let known = tails.of(records);
+        let Some(known) = known.filter(|known| tried.as_ref() != Some(known)) else { break };
+        let mut ends = known.clone();
+        let columns = Columns::of(records, &mut ends);
+        if append_behind(database, &known, &columns).await? {
+            return Ok(Some(ends));
+        }
+        tried = Some(known);
+    }
+    tails.forget(records);
+    Ok(None)
+}
+
+async fn append_behind(
+    database: &Database,
+    known: &Ends,
+    columns: &Columns<'_>,
+) -> Result<bool, sqlx::Error> {
+    let (projects, last): (Vec<Uuid>, Vec<_>) =
+        known.iter().map(|(project, tail)| (project.uuid(), tail)).unzip();
+    let (numbers, hashes): (Vec<i64>, Vec<Vec<u8>>) =
+        last.into_iter().map(|(number, hash)| (*number, hash.to_vec())).unzip();
+    sqlx::query_scalar!(
+        r#"SELECT append_audit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                               $16) AS "is_appended!""#,
+        &projects,
+        &numbers,
+        &hashes,
+        &columns.projects,
+        &columns.numbers,
+        &columns.previous,
+        &columns.hashes,
+        &columns.at as &[Moment],
+        &columns.callers as &[&str],
+        &columns.secrets,
+        &columns.versions,
+        &columns.purposes,
+        &columns.runs as &[Option<Uuid>],
+        &columns.steps as &[Option<&str>],
+        &columns.references as &[Option<&str>],
+        &columns.granted,
+    )
+    .fetch_one(database.writers())
+    .await
+}
+
+/// Locks the chains until they are written, and reads where they end.
+async fn append_under_lock(
+    database: &Database,
+    records: &[AuditRecord],
+) -> Result<Ends, sqlx::Error> {
     let mut projects: Vec<Uuid> = records.iter().map(|record| record.project.uuid()).collect();
     projects.sort_unstable();
     projects.dedup();
@@ -32,11 +114,11 @@ pub(super) async fn append(
     )
     .fetch_all(&mut *transaction)
     .await?;
-    let tails = tails
+    let mut ends = tails
         .into_iter()
         .map(|row| Ok((ProjectId::from_uuid(row.project_id), (row.number, hash(row.hash)?))))
-        .collect::<Result<HashMap<ProjectId, Tail>, sqlx::Error>>()?;
-    let columns = Columns::of(records, tails);
+        .collect::<Result<HashMap<_, _>, sqlx::Error>>()?;
+    let columns = Columns::of(records, &mut ends);
     let done = sqlx::query!(
         "INSERT INTO audit (project_id, number, previous, hash, at, caller, secret_id, version,
                             purpose, run_id, step_id, reference, is_granted)
@@ -63,7 +145,8 @@ pub(super) async fn append(
     if done.rows_affected() != records.len() as u64 {
         return Err(broken("fewer records were written than there are"));
     }
-    transaction.commit().await
+    transaction.commit().await?;
+    Ok(ends)
 }
 
 /// Records and their links, turned by ninety degrees.
@@ -85,10 +168,11 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(records: &'a [AuditRecord], mut tails: HashMap<ProjectId, Tail>) -> Self {
+    /// `ends` are where the chains end, before and then after these records.
+    fn of(records: &'a [AuditRecord], ends: &mut Ends) -> Self {
         let mut columns = Self::default();
         for record in records {
-            let tail = tails.entry(record.project).or_insert((0, [0; 32]));
+            let tail = ends.entry(record.project).or_insert((0, [0; 32]));
             let link = record.link(tail.0 + 1, &tail.1);
             *tail = (link.number, link.hash);
             columns.push(record, &link);

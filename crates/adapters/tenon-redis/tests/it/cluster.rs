@@ -59,7 +59,10 @@ impl coordination_suite::Harness for Bench {
 
 impl plan_cache_suite::Harness for Bench {
     async fn handle(&self) -> Arc<dyn PlanCache> {
-        Arc::new(RedisPlanCache::new(self.connect()))
+        Arc::new(RedisPlanCache::new(
+            self.connect(),
+            crate::sealer(1, &[], Arc::new(tenon_domain::SystemClock)),
+        ))
     }
 
     async fn forget(&self) {

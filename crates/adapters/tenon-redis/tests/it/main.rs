@@ -3,17 +3,33 @@
 mod cluster;
 mod faults;
 mod lost_keys;
+mod sealed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tenon_contract::plan::PlanCache;
 use tenon_contract::quota::Quotas;
+use tenon_contract::secret::SecretBytes;
+use tenon_domain::{Clock, SystemClock};
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::queue::JobQueue;
-use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas};
+use tenon_redis::{
+    Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas, Sealer,
+};
 use tenon_testkit::redis_server::RedisServer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How long the keys of tests live.
+const EPOCH: Duration = Duration::from_secs(86_400);
+
+/// Seals under a key of this byte; reads those of the others, too.
+fn sealer(byte: u8, others: &[u8], clock: Arc<dyn Clock>) -> Sealer {
+    let key = |byte: &u8| SecretBytes::new(vec![*byte; 32]);
+    let others: Vec<SecretBytes> = others.iter().map(key).collect();
+    Sealer::new(&key(&byte), &others, EPOCH, clock).expect("the key is long enough")
+}
 
 /// A server, and the tasks of the handles on it.
 struct Bench {
@@ -72,7 +88,7 @@ impl tenon_testkit::coordination_suite::Harness for Bench {
 
 impl tenon_testkit::plan_cache_suite::Harness for Bench {
     async fn handle(&self) -> Arc<dyn PlanCache> {
-        Arc::new(RedisPlanCache::new(self.connect()))
+        Arc::new(RedisPlanCache::new(self.connect(), sealer(1, &[], Arc::new(SystemClock))))
     }
 
     async fn forget(&self) {

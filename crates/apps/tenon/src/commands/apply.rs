@@ -1,4 +1,5 @@
-//! `tenon apply`: checks the documents of a folder and deploys them, all or none.
+//! `tenon apply`: checks the documents of a folder, workflows and integrations, and applies them, all
+//! or none.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
@@ -25,7 +26,7 @@ Examples:
 
 Exit codes: 0 done, 1 a document is not valid, 2 it could not be tried.";
 
-/// Check workflow documents and deploy them, all or none.
+/// Check documents of workflows and integrations and apply them, all or none.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ApplyArgs {
@@ -67,8 +68,19 @@ pub async fn run(args: ApplyArgs, global: &Global) -> anyhow::Result<ExitCode> {
 }
 
 fn applied_text(result: &ApplyResult, paint: Paint) -> String {
-    let width = result.applied.iter().map(|one| one.name.chars().count()).max().unwrap_or(0);
+    let names = result.applied.iter().map(|one| &one.name);
+    let connectors = result.integrations.iter().map(|one| &one.connector);
+    let width = names.chain(connectors).map(|name| name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
+    for one in &result.integrations {
+        let (word, tone) = match (one.changed, result.dry_run) {
+            (true, false) => ("applied", Tone::Good),
+            (true, true) => ("would be applied", Tone::Warning),
+            (false, _) => ("unchanged", Tone::Quiet),
+        };
+        let word = paint.text(tone, word);
+        text += &format!("{:width$}  integration  {word}\n", one.connector);
+    }
     for one in &result.applied {
         let (word, tone) = match (one.changed, result.dry_run) {
             (true, false) => ("deployed", Tone::Good),
@@ -78,8 +90,9 @@ fn applied_text(result: &ApplyResult, paint: Paint) -> String {
         let word = paint.text(tone, word);
         text += &format!("{:width$}  version {}  {word}\n", one.name, one.version);
     }
-    let changed = result.applied.iter().filter(|one| one.changed).count();
-    let total = result.applied.len();
+    let changed = result.applied.iter().filter(|one| one.changed).count()
+        + result.integrations.iter().filter(|one| one.changed).count();
+    let total = result.applied.len() + result.integrations.len();
     let end = if result.dry_run { "; nothing was deployed (dry run)" } else { "" };
     text + &format!("{changed} of {total} changed{end}")
 }
@@ -219,9 +232,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_done_is_told_workflow_by_workflow() {
+    fn what_was_done_is_told_document_by_document() {
         let result = |dry_run| -> ApplyResult {
-            serde_json::from_value(json!({"dry_run": dry_run, "applied": [
+            let integrations =
+                json!([{"integration_id": null, "connector": "slack", "changed": true}]);
+            serde_json::from_value(json!({"dry_run": dry_run, "integrations": integrations,
+                                          "applied": [
                 {"name": "welcome", "version": 3, "changed": true,
                  "workflow_id": null, "version_id": null},
                 {"name": "bye", "version": 1, "changed": false,
@@ -231,7 +247,8 @@ mod tests {
         };
         assert_eq!(
             applied_text(&result(false), Paint::plain()),
-            "welcome  version 3  deployed\nbye      version 1  unchanged\n1 of 2 changed"
+            "slack    integration  applied\nwelcome  version 3  deployed\n\
+             bye      version 1  unchanged\n2 of 3 changed"
         );
         let dry = applied_text(&result(true), Paint::plain());
         assert!(dry.contains("would be deployed") && dry.contains("nothing was"), "{dry}");

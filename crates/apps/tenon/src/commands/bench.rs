@@ -13,6 +13,7 @@ mod proc;
 mod product;
 mod proxy;
 mod vault;
+mod vault_process;
 mod wrk;
 
 use std::process::ExitCode;

@@ -25,6 +25,7 @@ Examples:
   tenon credentials connect user-17 stripe               asks for the API key
   tenon credentials connect user-17 stripe --secret-file api_key=key.txt
   printf %s \"$KEY\" | tenon credentials connect user-17 stripe --secret-file api_key=-
+  tenon credentials complete-setup 3f2a91c0-0000-4000-8000-000000000001 --field site=north
   tenon credentials probe 3f2a91c0-0000-4000-8000-000000000001
 
 Secrets are never taken from the command line, which other users of the machine can read.";
@@ -48,6 +49,8 @@ enum CredentialsCommand {
     Connect(ConnectArgs),
     /// Show an account.
     Show(CredentialArgs),
+    /// Give what is asked for after linking, so that a pending account can be used.
+    CompleteSetup(SetupArgs),
     /// Ask the provider whether an account works. The exit code is 1 if not.
     Probe(CredentialArgs),
     /// Take an account back at the provider and shred its secrets.
@@ -64,6 +67,15 @@ struct ListArgs {
 struct CredentialArgs {
     /// The account's id.
     credential: CredentialId,
+}
+
+#[derive(Debug, Args)]
+struct SetupArgs {
+    /// The account's id.
+    credential: CredentialId,
+    /// A value; may be repeated.
+    #[arg(long = "field", value_name = "NAME=VALUE", value_parser = secrets::pair, required = true)]
+    fields: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +124,11 @@ pub async fn run(args: CredentialsArgs, global: &Global) -> anyhow::Result<ExitC
         CredentialsCommand::Show(args) => {
             show(global, &client.credential(args.credential).await?);
         }
+        CredentialsCommand::CompleteSetup(args) => {
+            let fields = args.fields.into_iter();
+            let fields = fields.map(|(name, value)| (name, Value::String(value))).collect();
+            show(global, &client.complete_setup(args.credential, &fields).await?);
+        }
         CredentialsCommand::Probe(args) => {
             let probe = client.probe(args.credential).await?;
             if global.json {
@@ -140,15 +157,6 @@ pub async fn run(args: CredentialsArgs, global: &Global) -> anyhow::Result<ExitC
 async fn connect(args: ConnectArgs, client: &Client, global: &Global) -> anyhow::Result<ExitCode> {
     let integration = integrations::find(client, &args.integration).await?;
     let method = method(client, &integration.connector, args.method.as_deref()).await?;
-    let needs_app = ["oauth2", "oauth1", "app_installation"].contains(&method.kind.as_str());
-    if method.browser && needs_app && !integration.apps.contains_key(&method.id) {
-        bail!(
-            "`{0}` has no app yet, so its users cannot be sent to the provider: register one there, \
-             then `tenon integrations set-app {0} --method {1} --client-id ID`",
-            args.integration,
-            method.id
-        );
-    }
     let request = ConnectRequest {
         integration: args.integration,
         fields: fields(&method, args.fields, &args.secret_files)?,
@@ -180,7 +188,10 @@ async fn connect(args: ConnectArgs, client: &Client, global: &Global) -> anyhow:
 
 async fn wait(client: &Client, mut session: ConnectSession) -> anyhow::Result<ConnectSession> {
     // A failed session may be begun again until its end, but then the user does so knowingly.
-    while matches!(session.status, ConnectStatus::Open | ConnectStatus::Working) {
+    let is_under_way = |status| {
+        matches!(status, ConnectStatus::Open | ConnectStatus::Started | ConnectStatus::Working)
+    };
+    while is_under_way(session.status) {
         tokio::time::sleep(WAIT_INTERVAL).await;
         session = client.connect_session(session.id).await?;
     }
@@ -285,6 +296,7 @@ mod tests {
             title: None,
             kind: "api_key".to_owned(),
             browser: false,
+            setup_fields: Vec::new(),
             fields: vec![field("api_key", true), field("region", false)],
         }
     }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Settings, Sources, load};
 use crate::lifecycle::Shutdown;
+use crate::memory;
 use crate::postgres::{Database, EmbeddedPostgres};
 use crate::roles::{Parts, Roles, Running, VaultDatabases, ensure_development_keys};
 
@@ -130,6 +131,7 @@ impl Product {
     /// As for the command.
     pub async fn start(plan: Plan) -> anyhow::Result<Self> {
         let Plan { dir, roles, listen, demo_listen, mut settings } = plan;
+        memory::keep_in(settings.server.allow_memory_dumps)?;
         std::fs::create_dir_all(&dir)
             .with_context(|| format!("cannot make the folder {}", dir.display()))?;
         settings.server.listen = listen;

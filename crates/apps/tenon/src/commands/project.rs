@@ -12,8 +12,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tenon_config::ports::{Announcer, Store};
 use tenon_config::{ApiKeyText, Configuration, Limits, PlanPublisher};
-use tenon_contract::plan::{PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan};
-use tenon_domain::{EndUserId, ProjectId, SystemClock, VersionId};
+use tenon_contract::plan::{
+    InstallationsPlan, PlanCache, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
+};
+use tenon_domain::{EndUserId, ProjectId, SystemClock, VersionId, WorkflowId};
 
 use super::global::Global;
 use crate::config::{Sources, load};
@@ -118,6 +120,14 @@ impl PlanSource for Elsewhere {
         Err(elsewhere("read a user's plan"))
     }
 
+    async fn installations(
+        &self,
+        _: ProjectId,
+        _: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError> {
+        Err(elsewhere("read who a workflow runs for"))
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         Err(elsewhere("list the projects"))
     }
@@ -131,6 +141,10 @@ impl PlanCache for Elsewhere {
 
     async fn put_user(&self, _: &UserPlan) -> Result<(), PlanError> {
         Err(elsewhere("put a user's plan"))
+    }
+
+    async fn put_installations(&self, _: &InstallationsPlan) -> Result<(), PlanError> {
+        Err(elsewhere("put who a workflow runs for"))
     }
 
     async fn put_workflow(&self, _: &WorkflowPlan) -> Result<(), PlanError> {

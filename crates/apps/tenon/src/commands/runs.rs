@@ -231,7 +231,7 @@ pub(super) fn exit_code(run: &Run) -> ExitCode {
 }
 
 /// A point in time, or how long ago it was.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }

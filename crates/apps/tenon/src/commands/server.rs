@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::config::{Settings, Sources, load};
 use crate::lifecycle::Shutdown;
+use crate::memory;
 use crate::roles::{self, Parts, Roles, VaultDatabases};
 
 /// Run the chosen roles of an installation.
@@ -35,6 +36,7 @@ pub struct ServerArgs {
 pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
     let mut settings = load(&Sources::of_process(args.config))?;
     super::init_logging(&settings.log);
+    memory::keep_in(settings.server.allow_memory_dumps)?;
     if let Some(listen) = args.listen {
         settings.server.listen = listen;
     }

@@ -20,6 +20,7 @@ use tenon_vault::rotation::RotationReport;
 use super::dev;
 use super::global::Global;
 use crate::config::{Settings, Sources, load};
+use crate::memory;
 use crate::roles::{VaultDatabases, VaultRole, ensure_development_keys, write_new_key};
 use crate::terminal;
 
@@ -54,6 +55,8 @@ enum VaultCommand {
     NewRootKey(FileArgs),
     /// Make the key that signs grants, in a new file.
     NewGrantKey(FileArgs),
+    /// Make a key that seals what is kept in Redis.
+    NewRedisKey(FileArgs),
     /// Give every project a new ring key and wrap all data keys anew. Nothing stops meanwhile; run
     /// it again after an interruption.
     Rotate(RotateArgs),
@@ -111,10 +114,16 @@ pub async fn run(args: VaultArgs, global: &Global) -> anyhow::Result<ExitCode> {
             made(&file.file, "grant key", global);
             return Ok(ExitCode::SUCCESS);
         }
+        VaultCommand::NewRedisKey(file) => {
+            write_new_key(&file.file)?;
+            made(&file.file, "key for Redis", global);
+            return Ok(ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let settings = load(&Sources::of_process(args.config.clone()))?;
     super::init_logging(&settings.log);
+    memory::keep_in(settings.server.allow_memory_dumps)?;
     let vault = open(settings, &args.dir).await?;
     match args.command {
         VaultCommand::Rotate(rotate) => {
@@ -133,7 +142,9 @@ pub async fn run(args: VaultArgs, global: &Global) -> anyhow::Result<ExitCode> {
         }
         VaultCommand::Audit(audit) if audit.verify => verify(&vault, &audit, global).await,
         VaultCommand::Audit(audit) => show(&vault, &audit, global).await,
-        VaultCommand::NewRootKey(_) | VaultCommand::NewGrantKey(_) => Ok(ExitCode::SUCCESS),
+        VaultCommand::NewRootKey(_)
+        | VaultCommand::NewGrantKey(_)
+        | VaultCommand::NewRedisKey(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Turns the settings tree into what each part of the house takes. The parts never see the tree.
 
+mod accounts;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -130,22 +132,6 @@ impl Settings {
         }
     }
 
-    /// For credentials in use and for linking.
-    #[must_use]
-    pub fn credentials(&self) -> tenon_credentials::Settings {
-        let vault = &self.vault;
-        let usual = tenon_credentials::Settings::default();
-        tenon_credentials::Settings {
-            cache: tenon_credentials::settings::CacheSettings {
-                ttl: ms(vault.cache_ttl_ms),
-                entries_max: vault.cache_entries_max,
-                key_life: ms(vault.cache_key_interval_ms),
-                ..usual.cache
-            },
-            ..usual
-        }
-    }
-
     /// For a listener.
     #[must_use]
     pub fn serving(&self) -> ServeSettings {
@@ -212,8 +198,6 @@ mod tests {
         let shown = |value: &dyn std::fmt::Debug| format!("{value:#?}");
         assert_eq!(shown(&settings.engine()), shown(&tenon_exec::settings::Settings::default()));
         assert_eq!(shown(&settings.outgoing()), shown(&EgressSettings::default()));
-        let usual = tenon_credentials::Settings::default();
-        assert_eq!(shown(&settings.credentials()), shown(&usual));
         assert_eq!(shown(&settings.management()), shown(&ApiSettings::default()));
         assert_eq!(settings.json().depth_max, JsonLimits::default().depth_max);
         assert_eq!(settings.embedded_postgres().connections_max, 60);

@@ -8,13 +8,18 @@ use super::Settings;
 pub(super) type Broken = (&'static str, String);
 
 /// Settings for which zero has a meaning of its own.
-const ZERO_ALLOWED: [&str; 6] = [
+const ZERO_ALLOWED: [&str; 11] = [
     "egress.lookup_ttl_ms",
     "execution.record_linger_ms",
     "execution.infrastructure_retries",
     "execution.reassert_grace_ms",
     "execution.sweep_min_age_ms",
     "documents.retries_max",
+    "proxy.retries_max",
+    "proxy.retry_budget_percent",
+    "proxy.redirects_max",
+    "vault.renewal.early_percent",
+    "vault.renewal.pause_min_ms",
 ];
 /// Connections that PostgreSQL and a person with `psql` need beside the pools.
 const SPARE_CONNECTIONS: u32 = 8;
@@ -30,6 +35,10 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     {
         found
             .push(("redis.url", "must begin with redis://, rediss:// or redis+unix://".to_owned()));
+    }
+    if settings.redis.key_interval_ms < 60_000 {
+        let message = "must be at least 60000, or plans are put anew all the time";
+        found.push(("redis.key_interval_ms", message.to_owned()));
     }
     if settings.functions.processes_max.is_some_and(|processes| processes < 2) {
         found.push(("functions.processes_max", "must be at least 2".to_owned()));
@@ -113,6 +122,20 @@ fn of_vault(settings: &Settings, found: &mut Vec<Broken>) {
     if vault.cache_ttl_ms > 60_000 {
         let message = "must be at most 60000: a deleted secret must be unreadable after a minute";
         found.push(("vault.cache_ttl_ms", message.to_owned()));
+    }
+    let five_minutes = "must be at most 300000: what is in caches ends with its key";
+    for (name, is_longer) in [
+        ("vault.share_ttl_ms", vault.share_ttl_ms > 300_000),
+        ("vault.cache_key_interval_ms", vault.cache_key_interval_ms > 300_000),
+        ("vault.service.sharing_key_interval_ms", vault.service.sharing_key_interval_ms > 300_000),
+    ] {
+        if is_longer {
+            found.push((name, five_minutes.to_owned()));
+        }
+    }
+    if vault.renewal.claim_ttl_ms <= vault.renewal.timeout_ms {
+        let message = "must be longer than `vault.renewal.timeout_ms`, or two processes renew";
+        found.push(("vault.renewal.claim_ttl_ms", message.to_owned()));
     }
     if vault.url.as_ref().is_some_and(|url| url.scheme() != "https") {
         found.push(("vault.url", "must begin with https://".to_owned()));

@@ -19,6 +19,9 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// How long work may take to reach a safe point after a stop was asked for.
     pub stop_grace_ms: u64,
+    /// Whether the memory of this process, keys and secrets included, may be written to a core
+    /// dump and read by a debugger of the same user.
+    pub allow_memory_dumps: bool,
 }
 
 impl Default for Server {
@@ -27,6 +30,7 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
             data_dir: PathBuf::from(".tenon"),
             stop_grace_ms: 25_000,
+            allow_memory_dumps: false,
         }
     }
 }
@@ -97,11 +101,23 @@ impl Default for EmbeddedServer {
 }
 
 /// `[redis]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redis {
     /// `redis://`, `rediss://` or `redis+unix://`. Without it the queue lives in this process.
     pub url: Option<ConnectionUrl>,
+    /// The file of the key that seals what is kept in Redis; the same for every process.
+    pub key_file: Option<PathBuf>,
+    /// Other keys whose entries can be read, while the key is changed.
+    pub other_key_files: Vec<PathBuf>,
+    /// How long one of the keys lives that are made of it.
+    pub key_interval_ms: u64,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self { url: None, key_file: None, other_key_files: Vec::new(), key_interval_ms: 86_400_000 }
+    }
 }
 
 /// `[blobs]`
@@ -275,11 +291,13 @@ impl Default for Functions {
 pub struct Retention {
     /// Days that ended runs and their steps are kept.
     pub runs_days: u32,
+    /// Days that the log of proxy calls is kept.
+    pub proxy_calls_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { runs_days: 90 }
+        Self { runs_days: 90, proxy_calls_days: 30 }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sections of accounts: `vault`, `connect` and `proxy`.
+//! The sections of accounts: `vault` and `connect`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::ConnectionUrl;
+use super::limits::{Renewal, VaultServiceLimits};
 
 /// `[vault]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,19 @@ pub struct Vault {
     pub cache_entries_max: usize,
     /// How often that key is replaced.
     pub cache_key_interval_ms: u64,
+    /// How long it is remembered that an account does not work, without asking the vault.
+    pub cache_dead_ttl_ms: u64,
+    /// Whether processes leave opened values, sealed under keys of the vault, for each other in
+    /// Redis.
+    pub share_values: bool,
+    /// How long such a value is left there.
+    pub share_ttl_ms: u64,
+    /// How long Redis may take to answer for one; longer, and the vault opens the value.
+    pub share_patience_ms: u64,
+    /// The service itself, in the role `vault`.
+    pub service: VaultServiceLimits,
+    /// How tokens are renewed.
+    pub renewal: Renewal,
 }
 
 impl Default for Vault {
@@ -61,6 +75,12 @@ impl Default for Vault {
             cache_ttl_ms: 60_000,
             cache_entries_max: 10_000,
             cache_key_interval_ms: 300_000,
+            cache_dead_ttl_ms: 2_000,
+            share_values: true,
+            share_ttl_ms: 300_000,
+            share_patience_ms: 50,
+            service: VaultServiceLimits::default(),
+            renewal: Renewal::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use tenon_connector::catalog::Catalog;
 use tenon_contract::grant::GrantKey;
-use tenon_contract::vault::Vault;
+use tenon_contract::vault::{SharedValues, Vault};
 use tenon_credentials::access::{AccessParts, CredentialAccess};
 use tenon_domain::Clock;
 use tenon_egress::HttpEgress;
@@ -50,6 +50,7 @@ impl Accounts {
         clock: &Arc<dyn Clock>,
         tasks: &TaskTracker,
         stopping: &CancellationToken,
+        shared_values: Option<&Arc<dyn SharedValues>>,
     ) -> anyhow::Result<Self> {
         let settings = &parts.settings;
         let vault_service = match parts.roles.has(Role::Vault) {
@@ -88,13 +89,17 @@ impl Accounts {
         };
         for caller in users {
             let Some(vault) = accounts.vault(caller) else { continue };
-            let access = CredentialAccess::new(AccessParts {
+            let access_parts = AccessParts {
                 vault,
                 egress: accounts.egress()?,
                 catalog: accounts.catalog.clone(),
                 clock: clock.clone(),
                 settings: settings.credentials(),
-            });
+            };
+            let access = match shared_values {
+                Some(values) => CredentialAccess::sharing(access_parts, values.clone()),
+                None => CredentialAccess::new(access_parts),
+            };
             let (kept, stop) = (access.clone(), stopping.clone());
             tasks.spawn(async move { kept.keep_house(stop).await });
             accounts.accesses.push((caller, access));

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tenon_config::linking::{LinkSettings, LinkingParts, ThroughCredentials};
 use tenon_config::ports::Announcer;
 use tenon_config::{Configuration, PlanPublisher};
+use tenon_contract::vault::SharedValues;
 use tenon_credentials::linking::Linking;
 use tenon_exec::plans::Plans;
 use tenon_exec::ports::coordination::Coordination;
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::shared::Shared;
+use super::triggering::ToExecution;
 use super::{Parts, Store};
 
 /// How often unpublished plans are looked for.
@@ -25,18 +27,25 @@ const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 /// How often ended connect sessions are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+/// How often what installations ask of execution is handed over, where that did not work at once.
+const RELAY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Tells this process at once, the others through the coordination service: a caller whose change
 /// was answered finds it when it comes back to this process.
 struct AnnounceThrough {
     plans: Arc<Plans>,
     coordination: Arc<dyn Coordination>,
+    shared_values: Option<Arc<dyn SharedValues>>,
 }
 
 #[async_trait]
 impl Announcer for AnnounceThrough {
     async fn announce(&self, topic: &str) {
         self.plans.hear(topic);
+        let secret = topic.strip_prefix("secret:").and_then(|id| id.parse().ok());
+        if let (Some(secret), Some(values)) = (secret, &self.shared_values) {
+            values.remove(secret).await;
+        }
         if let Err(error) = self.coordination.announce(topic).await {
             tracing::debug!(error = %error, "a change was not announced");
         }
@@ -68,6 +77,7 @@ pub(super) async fn open(
     let announcer = Arc::new(AnnounceThrough {
         plans: shared.plans.clone(),
         coordination: shared.coordination.clone(),
+        shared_values: shared.shared_values.clone(),
     });
     let publisher = PlanPublisher::new(store.clone(), shared.plan_cache.clone(), announcer);
     if let Err(error) = publisher.publish_all().await {
@@ -75,7 +85,9 @@ pub(super) async fn open(
     }
     tasks.spawn(keep_published(publisher.clone(), stopping.clone()));
     let limits = tenon_config::Limits::default();
-    let configuration = Configuration::new(store, publisher, shared.clock.clone(), limits);
+    let configuration = Configuration::new(store, publisher, shared.clock.clone(), limits)
+        .with_triggering(Arc::new(ToExecution::of(shared)?));
+    tasks.spawn(relay_signals(configuration.clone(), stopping.clone()));
     let Some(linking) = linking(shared, public_url) else { return Ok(Some(configuration)) };
     let configuration = configuration.with_linking(linking);
     tasks.spawn(follow_vault(configuration.clone(), stopping.clone()));
@@ -110,6 +122,19 @@ async fn follow_vault(configuration: Configuration, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(FOLLOW_INTERVAL) => {}
+        }
+    }
+}
+
+/// Hands over to execution what installations ask of it.
+async fn relay_signals(configuration: Configuration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RELAY_INTERVAL) => {}
+        }
+        if let Err(error) = configuration.relay_signals().await {
+            tracing::debug!(error = %error, "signals of installations are handed over later");
         }
     }
 }

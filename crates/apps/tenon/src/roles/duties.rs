@@ -4,21 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tenon_contract::grant::GrantKey;
 use tenon_contract::plan::PlanSource;
 use tenon_domain::{Clock, RunId};
 use tenon_exec::leases::Leases;
 use tenon_exec::plans::Plans;
 use tenon_exec::ports::blobs::BlobStore;
+use tenon_exec::ports::calls::ProxyCallRetention;
 use tenon_exec::ports::queue::JobQueue;
 use tenon_exec::ports::schedule::ScheduleStore;
 use tenon_exec::ports::store::JobStore;
-use tenon_exec::schedules::Schedules;
+use tenon_exec::schedules::{Schedules, TickLimits};
 use tenon_exec::settings::Settings;
 use tenon_exec::sweep::Sweep;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Parts;
 use super::shared::Shared;
 
 /// How often partitions are made and dropped.
@@ -33,12 +36,18 @@ pub struct Duties {
     pub store: Arc<dyn JobStore>,
     /// The last ticks of schedules.
     pub ticks: Arc<dyn ScheduleStore>,
+    /// The log of proxy calls.
+    pub calls: Arc<dyn ProxyCallRetention>,
+    /// Days that it is kept.
+    pub calls_days: u32,
     /// What is reconciled with it.
     pub queue: Arc<dyn JobQueue>,
     /// Large values, deleted when their runs are.
     pub blobs: Arc<dyn BlobStore>,
     /// Which schedules there are.
     pub plans: Arc<Plans>,
+    /// Signs that a run may use the accounts of its user.
+    pub grants: Option<Arc<GrantKey>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Limits.
@@ -50,14 +59,17 @@ impl Duties {
     ///
     /// # Errors
     /// When it may not open the execution database.
-    pub(super) fn of(shared: &Shared) -> anyhow::Result<Self> {
+    pub(super) fn of(parts: &Parts, shared: &Shared) -> anyhow::Result<Self> {
         let execution = shared.execution()?;
         Ok(Self {
             store: execution.jobs.clone(),
             ticks: Arc::new(execution.store.clone()),
+            calls: Arc::new(execution.store.clone()),
+            calls_days: parts.settings.retention.proxy_calls_days,
             queue: shared.queue.clone(),
             blobs: execution.blobs.clone(),
             plans: shared.plans.clone(),
+            grants: shared.accounts.grants.clone(),
             clock: shared.clock.clone(),
             settings: shared.settings.clone(),
         })
@@ -78,7 +90,13 @@ pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
         plans,
         store: duties.ticks.clone(),
         queue: duties.queue.clone(),
+        blobs: duties.blobs.clone(),
+        grants: duties.grants.clone(),
         clock: duties.clock.clone(),
+        limits: TickLimits {
+            inline_bytes_max: duties.settings.inline_bytes_max,
+            ..TickLimits::default()
+        },
     };
     let token = stop.clone();
     tasks.spawn(async move { schedules.run(token).await });
@@ -107,6 +125,14 @@ impl Duties {
             tracing::info!(
                 partitions = dropped.len(),
                 "history older than {keep_days} days was dropped"
+            );
+        }
+        let dropped = self.calls.drop_old_calls(now, self.calls_days).await?;
+        if !dropped.is_empty() {
+            let days = self.calls_days;
+            tracing::info!(
+                partitions = dropped.len(),
+                "proxy calls older than {days} days were dropped"
             );
         }
         // A segment is written after its run was accepted, so what is older than every run that

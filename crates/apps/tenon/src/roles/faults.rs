@@ -44,7 +44,8 @@ mod removal {
     use tenon_domain::{ProjectId, RunId};
     use tenon_exec::ports::queue::Generation;
     use tenon_exec::ports::store::{
-        Accept, Accepted, Batch, Error, Job, JobStore, OpenJob, ResultScope, StoredResult,
+        Accept, Accepted, Batch, Error, InstallationScope, Job, JobStore, OpenJob, ResultScope,
+        StoredResult,
     };
 
     /// How long after the answer the work is committed without [`Guard::CommitBeforeAccept`].
@@ -153,6 +154,15 @@ mod removal {
 
         async fn cancel(&self, project: ProjectId, run: RunId) -> Result<bool, Error> {
             self.store.cancel(project, run).await
+        }
+
+        async fn cancel_installation(
+            &self,
+            project: ProjectId,
+            scope: InstallationScope,
+            until: Timestamp,
+        ) -> Result<Vec<RunId>, Error> {
+            self.store.cancel_installation(project, scope, until).await
         }
 
         async fn generation(&self) -> Result<Generation, Error> {

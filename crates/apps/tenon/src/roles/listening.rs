@@ -6,18 +6,27 @@ use anyhow::Context;
 use axum::Router;
 use tenon_api::ApiState;
 use tenon_config::Configuration;
-use tenon_exec::control::Control;
+use tenon_connect::sources::NoDataSources;
+use tenon_connect::{AccountAuth, ConnectSettings, ConnectState, Embedded};
+use tenon_contract::user_token::UserTokens;
 use tenon_exec::ports::script::FunctionRunner;
 use tenon_gateway::GatewayState;
 use tenon_http_kit::with_layers;
 
-use tenon_proxy::{Credentials, NoCallLog, Proxy, ProxyParts, ProxySettings};
+use tenon_proxy::{CallLog, Credentials, Proxy, ProxyParts};
 use tenon_vault::policy::Caller;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::readiness::Dependencies;
 use super::shared::Shared;
 use super::{Parts, Role};
+
+/// The files of the Connect Portal, by their paths; none where it was not built.
+const PORTAL_FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/portal_files.rs"));
+
+/// Tokens of connected users that the gateway remembers to hold.
+const USER_TOKENS_MAX: usize = 100_000;
 
 /// The routes of this process.
 ///
@@ -27,18 +36,22 @@ pub(super) fn routes(
     parts: &Parts,
     shared: &Shared,
     configuration: Option<&Configuration>,
+    calls: Arc<dyn CallLog>,
+    public_url: &Url,
     listening: &CancellationToken,
 ) -> anyhow::Result<Router> {
     let mut router = Router::new();
     if let Some(configuration) = configuration {
         let state = api(parts, shared, configuration, listening)?;
         router = router.merge(tenon_api::router(state));
+        router = router.merge(tenon_connect::router(connect(shared, configuration, public_url)));
     }
     if parts.roles.has(Role::Gateway) {
         router = router.merge(tenon_gateway::router(GatewayState {
             plans: shared.plans.clone(),
             intake: shared.execution()?.intake.clone(),
             coordination: shared.coordination.clone(),
+            user_tokens: Arc::new(UserTokens::new(USER_TOKENS_MAX)),
             clock: shared.clock.clone(),
             body_limits: parts.settings.bodies(),
             json_limits: parts.settings.json(),
@@ -55,9 +68,9 @@ pub(super) fn routes(
             accounts: Credentials::new(access.clone(), grants, shared.clock.clone()),
             egress: shared.accounts.egress()?,
             quotas: Some(shared.quotas.clone()),
-            log: Arc::new(NoCallLog),
+            log: calls,
             clock: shared.clock.clone(),
-            settings: ProxySettings::default(),
+            settings: parts.settings.proxying(),
         });
         router = router.merge(proxy.router());
     }
@@ -69,6 +82,20 @@ pub(super) fn routes(
     Ok(with_layers(router.merge(health), &parts.settings.layers()))
 }
 
+fn connect(shared: &Shared, configuration: &Configuration, public_url: &Url) -> ConnectState {
+    let access = shared.accounts.access(Caller::Api).cloned();
+    ConnectState {
+        plans: shared.plans.clone(),
+        config: configuration.clone(),
+        catalog: shared.accounts.catalog.clone(),
+        sources: Arc::new(NoDataSources),
+        account_auth: access.map(|access| Arc::new(access) as Arc<dyn AccountAuth>),
+        assets: Arc::new(Embedded::new(PORTAL_FILES)),
+        clock: shared.clock.clone(),
+        settings: Arc::new(ConnectSettings::new(public_url.clone())),
+    }
+}
+
 fn api(
     parts: &Parts,
     shared: &Shared,
@@ -76,19 +103,12 @@ fn api(
     listening: &CancellationToken,
 ) -> anyhow::Result<ApiState> {
     let execution = shared.execution()?;
-    let control = Control {
-        intake: execution.intake.clone(),
-        store: execution.jobs.clone(),
-        history: Arc::new(execution.reader.clone()),
-        queue: shared.queue.clone(),
-        coordination: shared.coordination.clone(),
-        clock: shared.clock.clone(),
-        grants: shared.accounts.grants.clone(),
-    };
+    let control = shared.control()?;
     Ok(ApiState {
         plans: shared.plans.clone(),
         config: Arc::new(configuration.clone()),
         history: Arc::new(execution.reader.clone()),
+        calls: Arc::new(execution.reader.clone()),
         control: Arc::new(control),
         blobs: execution.blobs.clone(),
         functions: shared.functions.clone().map(|pool| pool as Arc<dyn FunctionRunner>),

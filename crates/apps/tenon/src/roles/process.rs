@@ -17,7 +17,7 @@ use url::Url;
 
 use super::accounts::Accounts;
 use super::shared::{Shared, share};
-use super::{Role, Roles, configuration, duties, listening, worker};
+use super::{Role, Roles, calls, configuration, duties, listening, worker};
 use crate::config::Settings;
 
 /// How long a start waits for the process before to be gone.
@@ -31,7 +31,7 @@ pub struct Parts {
     pub settings: Settings,
     /// The configuration database; needed by the `api` role only.
     pub config_url: Option<String>,
-    /// The execution database; not needed by the roles `proxy` and `vault`.
+    /// The execution database; not needed by the role `vault`, and by `proxy` only for its log.
     pub execution_url: Option<String>,
     /// The vault's databases; needed by the `vault` role only.
     pub vault: Option<VaultDatabases>,
@@ -112,7 +112,7 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
     let listen = listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let public_url = public_url(&parts.settings, listen)?;
     let configuration =
-        configuration::open(&parts, &shared, public_url, &duties, &stopping).await?;
+        configuration::open(&parts, &shared, public_url.clone(), &duties, &stopping).await?;
     let announcements = shared.coordination.announcements();
     duties.spawn(shared.plans.clone().follow(announcements, stopping.clone()));
     let announcements = shared.coordination.announcements();
@@ -126,14 +126,22 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
         beat = Some(worker::spawn_beat(&shared, started.leases, beat_stop.clone())?);
     }
     if parts.roles.has(Role::Controller) {
-        duties::start(&duties::Duties::of(&shared)?, &duties, &stopping);
+        duties::start(&duties::Duties::of(&parts, &shared)?, &duties, &stopping);
     }
     if let Some(vault) = &shared.accounts.vault_service {
         // Until the end: workers of other processes need it for what they have begun.
         vault.listen(&parts.settings, &duties, &stopping).await?;
     }
     if let Some(listener) = listener {
-        let router = listening::routes(&parts, &shared, configuration.as_ref(), &listening)?;
+        let calls = calls::open(&parts, &duties, &stopping)?;
+        let router = listening::routes(
+            &parts,
+            &shared,
+            configuration.as_ref(),
+            calls,
+            &public_url,
+            &listening,
+        )?;
         let (settings, token) = (parts.settings.serving(), listening.clone());
         listeners.spawn(async move {
             let report = serve(listener, router, settings, token).await;

@@ -1,5 +1,6 @@
 //! The services that the roles of one process share: only those that its roles may open.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,10 @@ use anyhow::Context;
 use tenon_blob::DiskStore;
 use tenon_contract::plan::PlanCache;
 use tenon_contract::quota::Quotas;
+use tenon_contract::secret::SecretBytes;
+use tenon_contract::vault::SharedValues;
 use tenon_domain::{Clock, SystemClock};
+use tenon_exec::control::Control;
 use tenon_exec::intake::{self, FreshJobs, Intake, IntakeParts};
 use tenon_exec::plans::Plans;
 use tenon_exec::ports::blobs::BlobStore;
@@ -16,13 +20,17 @@ use tenon_exec::ports::queue::JobQueue;
 use tenon_exec::ports::store::JobStore;
 use tenon_exec::settings::Settings as ExecSettings;
 use tenon_local::{LocalCoordination, LocalPlanCache, LocalQueue, LocalQuotas};
-use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas};
+use tenon_redis::{
+    Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas, RedisSharedValues,
+    Sealer,
+};
 use tenon_script::ScriptPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accounts::Accounts;
 use super::{Parts, Role, Store};
+use crate::config::Settings;
 
 /// Connections of the API to the history.
 const HISTORY_CONNECTIONS_MAX: u32 = 4;
@@ -33,6 +41,8 @@ pub(super) struct Shared {
     pub(super) coordination: Arc<dyn Coordination>,
     pub(super) plan_cache: Arc<dyn PlanCache>,
     pub(super) quotas: Arc<dyn Quotas>,
+    /// What processes leave for each other, where they share it.
+    pub(super) shared_values: Option<Arc<dyn SharedValues>>,
     pub(super) plans: Arc<Plans>,
     /// Where the roles may open the execution database.
     pub(super) execution: Option<Execution>,
@@ -60,6 +70,23 @@ impl Shared {
     pub(super) fn execution(&self) -> anyhow::Result<&Execution> {
         self.execution.as_ref().context("this process may not open the execution database")
     }
+
+    /// Tests, replays and cancels.
+    ///
+    /// # Errors
+    /// When the process has no role that may open the execution database.
+    pub(super) fn control(&self) -> anyhow::Result<Control> {
+        let execution = self.execution()?;
+        Ok(Control {
+            intake: execution.intake.clone(),
+            store: execution.jobs.clone(),
+            history: Arc::new(execution.reader.clone()),
+            queue: self.queue.clone(),
+            coordination: self.coordination.clone(),
+            grants: self.accounts.grants.clone(),
+            clock: self.clock.clone(),
+        })
+    }
 }
 
 /// Queue, messages, plans and quotas: in Redis, or in this process.
@@ -68,6 +95,7 @@ struct Cluster {
     coordination: Arc<dyn Coordination>,
     plan_cache: Arc<dyn PlanCache>,
     quotas: Arc<dyn Quotas>,
+    shared_values: Option<Arc<dyn SharedValues>>,
 }
 
 /// Builds them.
@@ -86,9 +114,10 @@ pub(super) async fn share(
         exec.reassert_grace = Duration::ZERO;
     }
     let settings = Arc::new(exec);
-    let Cluster { queue, coordination, plan_cache, quotas } =
+    let Cluster { queue, coordination, plan_cache, quotas, shared_values } =
         cluster(parts, &clock, tasks, stopping)?;
-    let accounts = Arc::new(Accounts::open(parts, &clock, tasks, stopping).await?);
+    let accounts = Accounts::open(parts, &clock, tasks, stopping, shared_values.as_ref()).await?;
+    let accounts = Arc::new(accounts);
     let execution = match parts.roles.may_open(Store::ExecutionDatabase) {
         true => Some(open_execution(parts, &queue, &accounts, &settings).await?),
         false => None,
@@ -97,6 +126,7 @@ pub(super) async fn share(
         queue,
         coordination,
         quotas,
+        shared_values,
         plans: Arc::new(Plans::new(plan_cache.clone())),
         plan_cache,
         execution,
@@ -121,15 +151,45 @@ fn cluster(
             coordination: Arc::new(LocalCoordination::new()),
             plan_cache: Arc::new(LocalPlanCache::new()),
             quotas: Arc::new(LocalQuotas::new(clock.clone())),
+            shared_values: None,
         });
     };
     let redis = Redis::open(&url.expose().parse::<Endpoint>()?)?;
+    let sealer = sealer(&parts.settings, clock)?;
+    let shares = parts.settings.vault.share_values && parts.roles.may_open(Store::VaultClient);
+    let shared_values = shares.then(|| -> Arc<dyn SharedValues> {
+        Arc::new(RedisSharedValues::new(redis.clone(), sealer.clone()))
+    });
     Ok(Cluster {
         queue: Arc::new(RedisQueue::new(redis.clone(), tasks, stopping.clone())),
         coordination: Arc::new(RedisCoordination::new(redis.clone(), tasks, stopping.clone())),
-        plan_cache: Arc::new(RedisPlanCache::new(redis.clone())),
+        plan_cache: Arc::new(RedisPlanCache::new(redis.clone(), sealer)),
         quotas: Arc::new(RedisQuotas::new(redis)),
+        shared_values,
     })
+}
+
+/// What seals all that this installation keeps in Redis. There is no default: whoever can read
+/// Redis would know it, too.
+fn sealer(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Sealer> {
+    let redis = &settings.redis;
+    let file = redis.key_file.as_deref().context(
+        "what is kept in Redis is sealed, and there is no key for it: set redis.key_file \
+         (TENON_REDIS__KEY_FILE) to the same file for every process; `tenon vault new-redis-key \
+         FILE` makes one",
+    )?;
+    let read = |file: &Path| -> anyhow::Result<SecretBytes> {
+        let bytes = std::fs::read(file)
+            .with_context(|| format!("cannot read the key for Redis {}", file.display()))?;
+        Ok(SecretBytes::new(bytes))
+    };
+    let mut others = Vec::new();
+    for file in &redis.other_key_files {
+        others.push(read(file)?);
+    }
+    let epoch = Duration::from_millis(redis.key_interval_ms);
+    let sealer = Sealer::new(&read(file)?, &others, epoch, clock.clone());
+    sealer.context("redis.key_file or redis.other_key_files cannot be used")
 }
 
 async fn open_execution(
@@ -176,4 +236,30 @@ async fn start_functions(parts: &Parts) -> anyhow::Result<Option<Arc<ScriptPool>
     let settings = parts.settings.function_pool(parts.runner.clone());
     let pool = ScriptPool::start(settings).await.context("function processes cannot run here")?;
     Ok(Some(Arc::new(pool)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(settings: &Settings) -> String {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        format!("{:#}", sealer(settings, &clock).expect_err("it is no key"))
+    }
+
+    #[test]
+    fn without_a_good_key_nothing_goes_to_redis() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut settings = Settings::default();
+        let text = refusal(&settings);
+        assert!(text.contains("redis.key_file") && text.contains("new-redis-key"), "{text}");
+        let file = folder.path().join("redis.key");
+        settings.redis.key_file = Some(file.clone());
+        assert!(refusal(&settings).contains("cannot read the key for Redis"));
+        std::fs::write(&file, [7; 31]).expect("a file");
+        assert!(refusal(&settings).contains("shorter than 32 bytes"));
+        std::fs::write(&file, [7; 32]).expect("a file");
+        settings.redis.other_key_files = vec![folder.path().join("missing.key")];
+        assert!(refusal(&settings).contains("missing.key"));
+    }
 }

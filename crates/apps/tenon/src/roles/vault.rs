@@ -67,7 +67,7 @@ impl VaultRole {
             roots: roots(settings)?,
             policy: Policy::new(grant_key(settings)?.into_iter().collect()),
             clock: clock.clone(),
-            settings: tenon_vault::settings::Settings::default(),
+            settings: settings.vault_service(),
         });
         // It ends with the service, which lives as long as its users: a stop cannot wait for it,
         // and need not. Whoever waits for a record of the audit is waited for.
@@ -210,6 +210,13 @@ pub(crate) fn ensure_development_keys(settings: &mut Settings, dir: &Path) -> an
             write_new_key(&path)?;
         }
         settings.vault.grant_key_file = Some(path);
+    }
+    if settings.redis.url.is_some() && settings.redis.key_file.is_none() {
+        let path = dir.join("redis.key");
+        if !path.exists() {
+            write_new_key(&path)?;
+        }
+        settings.redis.key_file = Some(path);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use tenon_exec::engine::Engine;
 use tenon_exec::leases::{Leases, keep_alive};
 use tenon_exec::recorder::Recorder;
-use tenon_exec::steps::integration::{IntegrationLimits, Integrations};
+use tenon_exec::steps::integration::Integrations;
 use tenon_exec::steps::request::{RequestLimits, TokenCache};
 use tenon_exec::worker::{Worker, WorkerParts};
 use tenon_local::InFlightFile;
@@ -57,7 +57,7 @@ pub(super) async fn start(
             access: access.clone(),
             plans: shared.plans.clone(),
             quotas: shared.quotas.clone(),
-            limits: IntegrationLimits::default(),
+            limits: parts.settings.integration_steps(),
         }),
         runner,
         coordination: shared.coordination.clone(),

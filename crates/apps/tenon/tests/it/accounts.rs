@@ -3,11 +3,13 @@
 
 mod apart;
 mod canaries;
+mod commands;
 mod connect;
 mod installation;
 mod provider;
 mod proxy;
 mod quotas;
+mod redis_record;
 mod rotation;
 mod stage;
 mod steps;

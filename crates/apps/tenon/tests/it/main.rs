@@ -8,6 +8,7 @@ mod fan_out;
 mod functions;
 mod history;
 mod kill;
+mod memory;
 mod product;
 mod providers;
 mod service;

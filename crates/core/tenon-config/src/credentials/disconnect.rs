@@ -2,9 +2,12 @@
 
 use tenon_domain::{CredentialId, ProjectId};
 
+use crate::configurations::AccountSettings;
 use crate::events::{EventType, NewEvent};
+use crate::installations::secrets_of;
 use crate::linking::connect_access;
 use crate::ports::linker::LinkedAccount;
+use crate::ports::{NewSignal, Signalled};
 use crate::{Configuration, Error};
 
 impl Configuration {
@@ -36,16 +39,26 @@ impl Configuration {
         }
         linking.vault.delete(project, usable.credential.secret).await?;
         let now = self.clock.now();
+        let user = &usable.credential.user;
         let mut work = self.begin_change(project).await?;
+        let configurations = work.configurations(project, credential).await?;
         if !work.delete_credential(project, credential, now).await? {
             return Err(Error::no_credential(credential));
         }
         let event =
             NewEvent::of_credential(EventType::CredentialDisconnected, &usable.credential, now);
         work.append_event(project, &event).await?;
-        work.bump_user_revision(project, &usable.credential.user).await?;
+        let what = Signalled::AccountEnded;
+        let signal = NewSignal { user: user.clone(), credential, what, at: now };
+        work.append_signal(project, &signal).await?;
+        let workflows: Vec<_> = configurations.iter().flat_map(AccountSettings::enabled).collect();
+        work.bump_installations(project, &workflows).await?;
+        work.bump_user_revision(project, user).await?;
         work.commit().await?;
-        self.publisher.publish_user_change(project, &usable.credential.user).await;
+        for secret in configurations.iter().flat_map(secrets_of) {
+            self.shred(project, secret).await;
+        }
+        self.after_installations_changed(project, user, &workflows).await;
         Ok(())
     }
 }

@@ -1,10 +1,12 @@
 //! Keeps an account that a provider gave: as a new one, or in the place of one that is connected
 //! again.
 
+use serde_json::Map;
+use tenon_connector::manifest::fields::Field;
 use tenon_contract::vault::SecretHead;
-use tenon_domain::{CredentialId, EndUserId, IntegrationId, ProjectId, SecretId};
+use tenon_domain::{CredentialId, EndUserId, IntegrationId, ProjectId, SecretId, WorkflowId};
 
-use super::{Credential, CredentialStatus};
+use super::{Credential, CredentialStatus, setup};
 use crate::configurations;
 use crate::error::ConnectFault;
 use crate::events::{EventType, NewEvent};
@@ -60,9 +62,11 @@ impl Configuration {
     ) -> Result<Credential, Error> {
         let Link { user, auth_method, linked } = link;
         let Linked { value, fields, identity, scopes } = linked;
-        let place = {
+        let (place, asked) = {
             let mut work = self.read(project).await?;
-            self.place(&mut *work, (project, integration, &user), &wish, identity.as_ref()).await?
+            let whose = (project, integration, &user);
+            let place = self.place(&mut *work, whose, &wish, identity.as_ref()).await?;
+            (place, self.asked_after(&mut *work, project, integration, &auth_method).await?)
         };
         let now = self.clock.now();
         let mut credential = match &place {
@@ -76,7 +80,7 @@ impl Configuration {
                 secret: SecretId::new(),
                 provider_id: None,
                 provider_name: None,
-                fields: serde_json::Map::new(),
+                fields: Map::new(),
                 scopes: None,
                 status: CredentialStatus {
                     state: super::CredentialState::Pending,
@@ -94,21 +98,28 @@ impl Configuration {
             Place::New => vault.create(credential.secret, &owner, value).await?,
             Place::Again(_) => vault.replace(credential.secret, &owner, value).await?,
         };
+        // What the user filled in after an earlier link is not asked for again.
+        let mut known = match credential.auth_method == auth_method {
+            true => setup::of_setup(&asked, &credential.fields),
+            false => Map::new(),
+        };
+        known.extend(fields);
         credential.auth_method = auth_method;
-        credential.fields = fields;
+        credential.fields = known;
         credential.scopes = scopes;
         if let Some(LinkedIdentity { id, name }) = &identity {
             credential.provider_id = Some(id.clone());
             credential.provider_name = Some(name.clone());
         }
-        credential.status = CredentialStatus::of_head(&head);
+        let missing = setup::missing(&asked, &credential.fields);
+        credential.status = CredentialStatus::of_head(&head).while_missing(&missing);
         credential.updated_at = now;
         let kept = self.keep(project, &place, &credential, (&wish, identity.as_ref())).await;
         if kept.is_err() && place == Place::New {
             self.shred(project, credential.secret).await;
         }
-        kept?;
-        self.publisher.publish_user_change(project, &user).await;
+        let workflows = kept?;
+        self.after_installations_changed(project, &user, &workflows).await;
         if matches!(place, Place::Again(_)) {
             // Whoever knows the account as dead, or holds its old token, looks again at once.
             self.publisher.announce(&format!("secret:{}", credential.secret)).await;
@@ -117,14 +128,15 @@ impl Configuration {
     }
 
     /// The rows, in one unit of work. What was decided before is decided again under the
-    /// project's lock: another link of the same user may have come in between.
+    /// project's lock: another link of the same user may have come in between. Gives the workflows
+    /// that were switched on by it.
     async fn keep(
         &self,
         project: ProjectId,
         place: &Place,
         credential: &Credential,
         (wish, identity): (&Wish, Option<&LinkedIdentity>),
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<WorkflowId>, Error> {
         let mut work = self.begin_change(project).await?;
         let whose = (project, credential.integration, &credential.user);
         let again = self.place(&mut *work, whose, wish, identity).await?;
@@ -146,14 +158,38 @@ impl Configuration {
                 work.insert_configuration(project, &settings).await?;
             }
         }
-        let event = NewEvent::of_credential(
-            EventType::CredentialConnected,
-            credential,
-            credential.updated_at,
-        );
+        let is_first = match place {
+            Place::New => true,
+            Place::Again(known) => !known.is_set_up(),
+        };
+        let workflows = match is_first {
+            true => self.start_defaults(&mut *work, project, credential).await?,
+            false => Vec::new(),
+        };
+        let kind = match credential.is_set_up() {
+            true => EventType::CredentialConnected,
+            false => EventType::CredentialPending,
+        };
+        let event = NewEvent::of_credential(kind, credential, credential.updated_at);
         work.append_event(project, &event).await?;
         work.bump_user_revision(project, &credential.user).await?;
-        Ok(work.commit().await?)
+        work.commit().await?;
+        Ok(workflows)
+    }
+
+    /// What is asked for after linking with an auth method of an integration's connector.
+    pub(super) async fn asked_after(
+        &self,
+        work: &mut dyn UnitOfWork,
+        project: ProjectId,
+        integration: IntegrationId,
+        auth_method: &str,
+    ) -> Result<Vec<Field>, Error> {
+        let found = work.integration(project, integration).await?;
+        let integration = found.ok_or_else(|| Error::no_integration(integration))?;
+        let connector = self.find_connector(work, project, &integration.connector).await?;
+        let method = connector.auth(Some(auth_method));
+        Ok(method.map(|method| setup::setup_fields(&connector, method)).unwrap_or_default())
     }
 
     async fn place(
@@ -228,7 +264,6 @@ fn choose(
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use serde_json::Map;
 
     use super::*;
     use crate::credentials::CredentialState;

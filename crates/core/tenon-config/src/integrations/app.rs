@@ -137,6 +137,29 @@ pub(crate) fn app_fields(connector: &Connector, method: &AuthMethod) -> Vec<Fiel
     usual.into_iter().filter(|field| !is_own(&field.name)).chain(own.iter().cloned()).collect()
 }
 
+/// What the builder has not set yet of the values that a method needs. Values are checked as a whole
+/// when they are set, so an app that has some of the secret ones has all.
+pub(crate) fn missing_of_app(
+    connector: &Connector,
+    method: &AuthMethod,
+    integration: &Integration,
+) -> Vec<String> {
+    let app = integration.apps.get(&method.id);
+    let is_missing = |field: &Field| match app {
+        None => true,
+        Some(app) if field_values::is_secret(field) => app.secret.is_none(),
+        Some(app) => !app.values.contains_key(&field.name),
+    };
+    let is_needed = |field: &Field| {
+        !field.optional
+            && !field.automated
+            && field.default.is_none()
+            && field.visible_when.is_none()
+    };
+    let fields = app_fields(connector, method).into_iter();
+    fields.filter(|field| is_needed(field) && is_missing(field)).map(|field| field.name).collect()
+}
+
 fn client_field(name: &str, title: &str, kind: FieldKind, optional: bool) -> Field {
     Field {
         name: name.to_owned(),

@@ -134,6 +134,7 @@ impl Configuration {
         let outcome = match self.link_callback(&link, &taken, &callback.params).await {
             Ok(credential) => ConnectOutcome::Connected {
                 credential: credential.id,
+                is_pending: !credential.is_set_up(),
                 account: credential.provider_name,
             },
             Err(error) => failure(&error),

@@ -52,7 +52,7 @@ impl Configuration {
     /// # Errors
     ///
     /// [`Error::NoSuchProject`], [`Error::NotFound`], [`Error::IntegrationInactive`],
-    /// [`Error::Fields`], [`Error::Invalid`], [`Error::Connect`] for what the provider did not
+    /// [`Error::AppMissing`], [`Error::Fields`], [`Error::Invalid`], [`Error::Connect`] for what the provider did not
     /// take, [`Error::Conflict`], [`Error::NoVault`], [`Error::Unavailable`], [`Error::Store`].
     pub async fn link(&self, project: ProjectId, new: FieldLink) -> Result<Credential, Error> {
         check_external_id(new.external_id.as_deref())?;
@@ -65,6 +65,9 @@ impl Configuration {
                 false => "one that needs fields only; open a connect session for this one",
             };
             return Err(Error::Invalid { what: "the auth method", rule });
+        }
+        if is_by_code {
+            chosen.check_app()?;
         }
         let mut checked = check_fields(&chosen, &new.fields)?;
         let (_, plan) = {

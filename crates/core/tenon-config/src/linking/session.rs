@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{ConnectOptions, ConnectSession, SessionLink, ticket};
 use crate::credentials::check_external_id;
-use crate::integrations::Integration;
+use crate::integrations::{Integration, missing_of_app};
 use crate::ports::Scope;
 use crate::{Configuration, Error};
 
@@ -51,6 +51,13 @@ pub struct OpenedConnect {
     pub url: String,
 }
 
+/// What is settled before a session is opened.
+pub(super) struct Opening {
+    pub(super) id: ConnectSessionId,
+    /// What the provider is told; this installation's own callback when left out.
+    pub(super) redirect_uri: Option<String>,
+}
+
 /// What the vault keeps for a session.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SessionSecrets {
@@ -78,7 +85,7 @@ impl Drop for SessionSecrets {
 }
 
 /// Overwrites the texts of a map of secrets.
-pub(super) fn wipe(values: &mut Map<String, Value>) {
+pub(crate) fn wipe(values: &mut Map<String, Value>) {
     for value in values.values_mut() {
         if let Value::String(text) = value {
             drop(Zeroizing::new(std::mem::take(text)));
@@ -97,18 +104,44 @@ pub(super) struct Chosen {
     pub(super) method: AuthMethod,
 }
 
+impl Chosen {
+    /// Refuses at once what could only fail in the user's browser.
+    pub(super) fn check_app(&self) -> Result<(), Error> {
+        let missing = missing_of_app(&self.connector, &self.method, &self.integration);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::AppMissing {
+            connector: self.integration.connector.clone(),
+            method: self.method.id.clone(),
+            missing,
+        })
+    }
+}
+
 impl Configuration {
     /// Opens a session: a link for the user's browser, good for one account.
     ///
     /// # Errors
     ///
     /// [`Error::NoSuchProject`], [`Error::NotFound`], [`Error::IntegrationInactive`],
-    /// [`Error::Fields`], [`Error::Invalid`], [`Error::LimitReached`], [`Error::NoVault`],
-    /// [`Error::Unavailable`], [`Error::Store`].
+    /// [`Error::AppMissing`], [`Error::Fields`], [`Error::Invalid`], [`Error::LimitReached`],
+    /// [`Error::NoVault`], [`Error::Unavailable`], [`Error::Store`].
     pub async fn open_connect(
         &self,
         project: ProjectId,
         new: NewConnect,
+    ) -> Result<OpenedConnect, Error> {
+        let opening = Opening { id: ConnectSessionId::new(), redirect_uri: None };
+        self.open_session(project, new, opening).await
+    }
+
+    /// The same for a session that is found again by its id.
+    pub(super) async fn open_session(
+        &self,
+        project: ProjectId,
+        new: NewConnect,
+        opening: Opening,
     ) -> Result<OpenedConnect, Error> {
         check_external_id(new.external_id.as_deref())?;
         let return_origin = new.return_origin.as_deref().map(origin).transpose()?;
@@ -121,15 +154,16 @@ impl Configuration {
                 rule: "one that sends the user to the provider; link this one by its fields",
             });
         }
+        chosen.check_app()?;
         let Checked { public, secret } = check_fields(&chosen, &new.fields)?;
         self.check_reconnect(project, &new, &chosen.integration).await?;
         let now = self.clock.now();
         let session = ConnectSession {
-            id: ConnectSessionId::new(),
+            id: opening.id,
             user: new.user,
             integration: chosen.integration.id,
             auth_method: chosen.method.id.clone(),
-            redirect_uri: settings.redirect_uri(),
+            redirect_uri: opening.redirect_uri.unwrap_or_else(|| settings.redirect_uri()),
             return_origin,
             options: ConnectOptions {
                 external_id: new.external_id,
@@ -137,6 +171,7 @@ impl Configuration {
                 fields: public,
             },
             credential: new.credential,
+            is_begun: false,
             outcome: None,
             created_at: now,
             expires_at: now + settings.session_ttl,

@@ -113,6 +113,7 @@ fn of_link(error: credentials::LinkError) -> LinkError {
     use credentials::LinkError as Given;
     match error {
         Given::Denied { reason } => LinkError::Denied { reason },
+        Given::OtherServer { reason } => LinkError::OtherServer { reason },
         Given::Rejected { reason } => LinkError::Rejected { reason },
         Given::BadInput { reason } => LinkError::BadInput { reason },
         Given::WrongClient { reason } | Given::Connector { reason } => {

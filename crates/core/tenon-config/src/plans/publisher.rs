@@ -6,19 +6,22 @@ use tenon_contract::plan::{PlanCache, PlanError, PlanSource};
 use tenon_domain::{EndUserId, ProjectId, VersionId};
 
 use super::{Listed, PlanReader, plan_error, workflow_plan};
+use crate::portal::Portals;
 use crate::ports::{Announcer, Scope, Store};
 
 /// Users whose plans are published between two looks into the store.
 const USERS_PAGE: usize = 500;
+/// Users whose plans are published before a change of many is answered.
+const USERS_AT_ONCE: usize = 50;
 
 /// Publishes plans into the cache. The store knows which revision was published last, so a
 /// change whose publishing failed is published by the next [`PlanPublisher::repair`], also by
 /// another process.
 #[derive(Clone)]
 pub struct PlanPublisher {
-    reader: PlanReader,
-    store: Arc<dyn Store>,
-    cache: Arc<dyn PlanCache>,
+    pub(super) reader: PlanReader,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) cache: Arc<dyn PlanCache>,
     announcer: Arc<dyn Announcer>,
 }
 
@@ -53,12 +56,13 @@ impl PlanPublisher {
         for project in self.reader.projects().await? {
             self.publish(project).await?;
             self.publish_users(project).await?;
+            self.publish_all_installations(project).await?;
         }
         self.cache.mark_filled().await
     }
 
     /// Publishes the plan of a user, then announces `user:<project>:<user>`. A user who never had
-    /// an account is passed over.
+    /// an account or metadata is passed over.
     ///
     /// # Errors
     ///
@@ -93,7 +97,29 @@ impl PlanPublisher {
         for project in listed.map_err(plan_error("list the unpublished projects"))? {
             self.publish(project).await?;
         }
-        self.repair_users().await
+        self.repair_users().await?;
+        self.repair_installations().await
+    }
+
+    /// What is known of portals in memory, shared by all clones.
+    pub(crate) fn portals(&self) -> &Portals {
+        &self.reader.portals
+    }
+
+    /// Publishes plans of users after a commit that changed many: one page of them, so that the
+    /// caller does not wait for long. The rest is left to [`PlanPublisher::repair`].
+    pub(crate) async fn publish_users_of(&self, project: ProjectId) {
+        let listed = async {
+            let mut work = self.store.snapshot(Scope::Project(project)).await?;
+            work.unpublished_users(USERS_AT_ONCE).await
+        };
+        let listed = match listed.await.map_err(plan_error("list the unpublished users")) {
+            Ok(listed) => listed,
+            Err(error) => return warn_unpublished(&error),
+        };
+        for (project, user) in &listed {
+            self.publish_user_change(*project, user).await;
+        }
     }
 
     /// Tells every process about a change.
@@ -215,7 +241,7 @@ impl PlanPublisher {
     }
 }
 
-fn warn_unpublished(error: &PlanError) {
+pub(super) fn warn_unpublished(error: &PlanError) {
     tracing::warn!(
         error = %error,
         cause = %error.source,

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tenon_domain::{ConfigurationId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId};
 
 use super::StoreError;
@@ -54,6 +55,16 @@ pub trait CredentialRows: Send {
         project: ProjectId,
         credential: &Credential,
     ) -> Result<(), StoreError>;
+
+    /// Adds fields to those of a credential, in place of the ones of the same names; `false` where
+    /// there is none.
+    async fn merge_credential_fields(
+        &mut self,
+        project: ProjectId,
+        credential: CredentialId,
+        fields: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Stores what became known of a credential; `false` where something newer is known.
     async fn set_credential_status(

@@ -110,6 +110,12 @@ pub enum LinkError {
         /// What the provider said.
         reason: String,
     },
+    /// What came back was not the answer of the provider that was asked.
+    #[error("the answer came from another authorization server: {reason}")]
+    OtherServer {
+        /// What does not fit.
+        reason: String,
+    },
     /// What was filled in, or what came back, does not fit.
     #[error("{reason}")]
     BadInput {

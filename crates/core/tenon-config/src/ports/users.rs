@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tenon_domain::{EndUserId, ProjectId};
 
 use super::StoreError;
@@ -47,6 +48,21 @@ pub trait UserRows: Send {
         user: &EndUserId,
         disabled_at: Option<Timestamp>,
     ) -> Result<(), StoreError>;
+
+    /// Stores a user's metadata.
+    async fn set_user_meta(
+        &mut self,
+        project: ProjectId,
+        user: &EndUserId,
+        meta: &Map<String, Value>,
+    ) -> Result<(), StoreError>;
+
+    /// The metadata of several users who have any.
+    async fn metas(
+        &mut self,
+        project: ProjectId,
+        users: &[EndUserId],
+    ) -> Result<Vec<(EndUserId, Map<String, Value>)>, StoreError>;
 
     /// The users who are disabled.
     async fn disabled_users(&mut self, project: ProjectId) -> Result<Vec<EndUserId>, StoreError>;

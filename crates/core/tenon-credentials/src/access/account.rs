@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tenon_connector::connector::Connector;
+use tenon_connector::field_values::is_secret;
 use tenon_connector::manifest::auth::{AuthKind, AuthMethod};
 use tenon_contract::plan::{CredentialPlan, IntegrationPlan};
 use tenon_domain::{EndUserId, ProjectId};
@@ -91,10 +92,41 @@ impl Method {
         }
     }
 
+    /// Names of the account's fields that a token answer brings and that are no secret: they may
+    /// come anew with every renewal.
+    pub(crate) fn answered_fields(&self) -> Vec<&str> {
+        answered_fields(&self.connector, self.auth())
+    }
+
     /// Whether it is renewed with a refresh token, which a provider may take back.
     pub(crate) fn needs_refresh_token(&self) -> bool {
         matches!(self.auth().kind, AuthKind::Oauth2(_) | AuthKind::McpOauth(_))
     }
+}
+
+/// Names of the fields that a token answer of a method brings and that are no secret.
+#[must_use]
+pub fn answered_fields<'a>(connector: &'a Connector, auth: &'a AuthMethod) -> Vec<&'a str> {
+    let response = match &auth.kind {
+        AuthKind::Oauth2(kind) => &kind.response,
+        AuthKind::ClientCredentials(kind) => &kind.response,
+        AuthKind::TokenExchange(kind) => &kind.response,
+        AuthKind::Assertion(kind) => &kind.response,
+        AuthKind::AppInstallation(kind) => &kind.response,
+        AuthKind::McpOauth(_)
+        | AuthKind::None
+        | AuthKind::ApiKey
+        | AuthKind::Basic
+        | AuthKind::Fields
+        | AuthKind::Oauth1(_) => return Vec::new(),
+    };
+    // Asked for every call of a credential; most connectors have none.
+    if response.fields.is_empty() {
+        return Vec::new();
+    }
+    let fields = connector.fields_of(auth);
+    let is_secret = |name: &str| fields.iter().any(|it| it.name == name && is_secret(it));
+    response.fields.keys().map(String::as_str).filter(|name| !is_secret(name)).collect()
 }
 
 impl Inner {

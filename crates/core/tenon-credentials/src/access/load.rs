@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Map;
 use tenon_contract::plan::IntegrationPlan;
-use tenon_contract::vault::{Access, SecretHead, Subject};
+use tenon_contract::vault::{Access, OpenedToShare, SecretHead, Subject};
 use tenon_domain::{ProjectId, SecretId};
 use zeroize::Zeroizing;
 
@@ -110,8 +110,22 @@ impl Inner {
                 return found;
             }
         }
+        if let Some(value) = self.found(secret, access).await? {
+            return Ok(value);
+        }
         let asked = self.cache.moment();
-        let opened = self.vault.open(secret, access).await?;
+        let opened = match &self.shared {
+            Some(shared) => {
+                let OpenedToShare { opened, key } =
+                    self.vault.open_to_share(secret, access).await?;
+                // What was announced meanwhile may be newer than what was opened.
+                if let Some(key) = key.as_ref().filter(|_| asked == self.cache.moment()) {
+                    shared.leave(&opened, key, self.clock.now()).await;
+                }
+                opened
+            }
+            None => self.vault.open(secret, access).await?,
+        };
         let head = Arc::new(opened.head);
         let value = opened.value.expose();
         self.cache.put(Arc::clone(&head), value, asked, self.clock.now());
@@ -119,6 +133,19 @@ impl Inner {
             Some(error) => Err(error),
             None => Ok(Value { head, plaintext: Zeroizing::new(value.to_vec()) }),
         }
+    }
+
+    /// What another process left, where the vault gives its key.
+    async fn found(&self, secret: SecretId, access: &Access) -> Result<Option<Value>, AccessError> {
+        let Some(shared) = &self.shared else { return Ok(None) };
+        if !self.cache.trusts_shared(secret) {
+            return Ok(None);
+        }
+        let asked = self.cache.moment();
+        let found = shared.find(&*self.vault, &*self.clock, secret, access).await?;
+        let Some(found) = found else { return Ok(None) };
+        self.cache.put_found(&found, asked, self.clock.now());
+        Ok(Some(Value { head: found.head, plaintext: found.value }))
     }
 
     fn kept(&self, project: ProjectId, secret: SecretId) -> Option<Result<Value, AccessError>> {

@@ -16,7 +16,7 @@ use super::Inner;
 use super::account::Method;
 use super::error::AccessError;
 use super::ready::Ready;
-use crate::exchange::{self, Failure};
+use crate::exchange::{self, Failure, Outbound};
 
 /// What a provider makes of a credential.
 pub(crate) enum Pulse {
@@ -67,7 +67,7 @@ pub(crate) async fn revoke(inner: &Inner, ready: &Ready) -> Result<(), AccessErr
         // Revocation endpoints often want the app's client instead of the account's token.
         let brings_its_own = call.headers.contains_key(header::AUTHORIZATION);
         let sent = if brings_its_own {
-            send_as_it_is(inner, ready, call, now).await
+            send_as_it_is(inner, ready, call.into(), now).await
         } else {
             send(inner, ready, call, now).await
         };
@@ -93,9 +93,9 @@ pub(crate) fn injected(
     method: &Method,
     mut call: Call,
     context: &Context<'_>,
-) -> Result<Call, Failure> {
+) -> Result<Outbound, Failure> {
     inject::apply(method.connector(), method.auth(), context, None, &mut call)
-        .map(|_| call)
+        .map(|injected| Outbound { call, identity: injected.client_certificate })
         .map_err(|error| Failure::BadInput { reason: error.to_string() })
 }
 
@@ -130,19 +130,19 @@ async fn send(
     call: Call,
     now: Timestamp,
 ) -> Result<Verdict, Failure> {
-    let call = injected(ready.method(), call, &ready.context(now))?;
-    send_as_it_is(inner, ready, call, now).await
+    let outbound = injected(ready.method(), call, &ready.context(now))?;
+    send_as_it_is(inner, ready, outbound, now).await
 }
 
 async fn send_as_it_is(
     inner: &Inner,
     ready: &Ready,
-    call: Call,
+    outbound: Outbound,
     now: Timestamp,
 ) -> Result<Verdict, Failure> {
     let limits = &inner.settings.exchange;
     let end = Instant::now() + limits.timeout;
-    let answer = exchange::send(&*inner.egress, call, end, limits).await?;
+    let answer = exchange::send(&*inner.egress, outbound, end, limits).await?;
     Ok(answer::classify(ready.connector(), &[], &Reading::of(&answer), &ready.context(now)))
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Plain {
     secret_app: Vec<String>,
     /// Which of `fields` are.
     secret_fields: Vec<String>,
+    /// Which of `fields` are no secret and came from the vault all the same: a renewal brought them.
+    brought_fields: Vec<String>,
 }
 
 impl Ready {
@@ -119,11 +121,17 @@ impl Ready {
         self.plain.scrubber()
     }
 
-    /// What the vault is to keep when the account gets this token.
-    pub(crate) fn sealed_with(&self, token: Token) -> NewValue {
-        let secrets = |name: &&String| self.plain.secret_fields.contains(name);
-        let fields = self.plain.fields.iter().filter(|(name, _)| secrets(name));
-        let fields = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+    /// What the vault is to keep when the account gets this token. Fields that came with it are kept
+    /// beside the secret ones, where they win over those of the plan: whoever opens the new token
+    /// has them too, before the configuration has taken them over.
+    pub(crate) fn sealed_with(&self, token: Token, mut brought: Map<String, Value>) -> NewValue {
+        let answered = self.method.answered_fields();
+        brought.retain(|name, _| answered.contains(&name.as_str()));
+        let mut fields: Map<String, Value> = (self.plain.fields.iter())
+            .filter(|(name, _)| self.plain.is_kept_in_vault(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        fields.extend(brought);
         seal(AccountSecrets { fields, token: Some(token) })
     }
 
@@ -150,7 +158,8 @@ impl Ready {
             secret: credential.head.secret,
             version: credential.head.version,
             written_at: credential.head.written_at,
-            plain: Plain::new(app_values, app_secret, &account.credential.fields, secrets),
+            plain: Plain::new(app_values, app_secret, &account.credential.fields, secrets)
+                .with_public(&method.answered_fields()),
         })
     }
 }
@@ -179,10 +188,28 @@ impl Plain {
             token: secrets.token,
             secret_app: app_secret.keys().cloned().collect(),
             secret_fields: secrets.fields.keys().cloned().collect(),
+            brought_fields: Vec::new(),
         };
         plain.app.extend(app_secret);
         plain.fields.extend(secrets.fields);
         plain
+    }
+
+    /// Takes these fields of the vault's for no secrets.
+    fn with_public(mut self, answered: &[&str]) -> Self {
+        if answered.is_empty() {
+            return self;
+        }
+        let (brought, secret) = std::mem::take(&mut self.secret_fields)
+            .into_iter()
+            .partition(|name| answered.contains(&name.as_str()));
+        self.brought_fields = brought;
+        self.secret_fields = secret;
+        self
+    }
+
+    fn is_kept_in_vault(&self, name: &String) -> bool {
+        self.secret_fields.contains(name) || self.brought_fields.contains(name)
     }
 
     /// What templates see.

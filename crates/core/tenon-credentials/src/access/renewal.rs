@@ -113,7 +113,7 @@ impl Held<'_> {
             let reason = "the connector's renewal gives no token".to_owned();
             return Err(Failure::NotAllowed { reason });
         };
-        Ok(self.ready.sealed_with(token))
+        Ok(self.ready.sealed_with(token, outcome.fields))
     }
 
     fn limits(&self) -> ExchangeSettings {

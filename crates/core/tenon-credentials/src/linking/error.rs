@@ -30,6 +30,13 @@ pub enum LinkError {
         /// The rule.
         reason: String,
     },
+    /// The browser brought the answer of another authorization server than the one that it was
+    /// sent to (RFC 9207). Nothing of it was used: start again.
+    #[error("the answer came from another authorization server: {reason}")]
+    OtherServer {
+        /// What does not fit; never the answer itself.
+        reason: String,
+    },
     /// The provider does not know the builder's app or refuses its secret: the builder has to act.
     #[error("the integration's app is set up wrongly: {reason}")]
     WrongClient {

@@ -9,5 +9,6 @@ mod oidc;
 mod one_refresh;
 mod processes;
 mod rig;
+mod sharing;
 mod ugly;
 mod vault_wire;

@@ -180,6 +180,7 @@ impl Rig {
             secret: SecretId::new(),
             fields: Map::new(),
             created_at: Timestamp::now(),
+            configurations: Vec::new(),
         }
     }
 
@@ -265,15 +266,20 @@ pub fn checked(manifest: Value) -> Arc<Value> {
 
 /// A process' access to credentials, over real sockets to loopback.
 pub fn access_with(vault: Arc<dyn Vault>, settings: Settings) -> CredentialAccess {
+    CredentialAccess::new(parts_with(vault, settings))
+}
+
+/// What such access is made of.
+pub fn parts_with(vault: Arc<dyn Vault>, settings: Settings) -> AccessParts {
     let loopback = ipnet::IpNet::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let egress = EgressSettings { allowed_networks: vec![loopback], ..Default::default() };
-    CredentialAccess::new(AccessParts {
+    AccessParts {
         vault,
         egress: Arc::new(HttpEgress::new(egress).expect("TLS can be set up")),
         catalog: Arc::new(Catalog::default()),
         clock: Arc::new(SystemClock),
         settings,
-    })
+    }
 }
 
 /// What the vault keeps of issued tokens.

@@ -15,6 +15,7 @@ use super::steps::{
     response::ResponseStep,
 };
 use crate::ids::StepId;
+use crate::portal::{Input, WorkflowPortal};
 use crate::retry::RetryPolicy;
 
 /// A workflow as it is written. Built only by the loader, which has then checked it.
@@ -28,6 +29,16 @@ pub struct Workflow {
     /// One line for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The connector whose integration it belongs to. It then runs for those accounts, and their
+    /// configurations, that it was switched on for, and its steps use that account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration: Option<String>,
+    /// What users are asked before it runs for them: `{{settings.<id>}}`. Needs `integration`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
+    /// How it looks in the portal. Needs `integration`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<WorkflowPortal>,
     /// What starts it.
     pub triggers: Vec<Trigger>,
     /// The step that runs first; the first of `steps` when left out.
@@ -59,6 +70,9 @@ pub enum Trigger {
         #[serde(default = "utc")]
         time_zone: String,
     },
+    /// It was switched on for a connected user, for the first time; nothing is in `trigger`.
+    /// Needs the workflow's `integration`.
+    IntegrationEnabled {},
 }
 
 fn utc() -> String {

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -24,20 +25,27 @@ pub(crate) fn schema() -> &'static Value {
 }
 
 fn generate() -> Value {
-    let mut schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<Workflow>()
-        .to_value();
-    join_lines(&mut schema);
-    unfold_steps(&mut schema);
+    let mut schema = schema_of::<Workflow>(ID, "Tenon workflow, version 1", &["Step", "Input"]);
     set(&mut schema, "/$defs/StepId", "pattern", json!("^[a-z][a-z0-9_]{0,62}$"));
     set(&mut schema, "/properties/name", "pattern", json!("^[a-z0-9][a-z0-9-]{0,62}$"));
     set(&mut schema, "/properties/version", "const", json!(1));
     set(&mut schema, "", "examples", json!([example()]));
+    schema
+}
+
+/// The schema of a kind of document. `unfolded` are the definitions that are common properties
+/// beside a choice of kinds.
+pub(crate) fn schema_of<T: JsonSchema>(id: &str, title: &str, unfolded: &[&str]) -> Value {
+    let mut schema =
+        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value();
+    join_lines(&mut schema);
+    for name in unfolded {
+        unfold_kinds(&mut schema, name);
+    }
     let mut first = Map::new();
     first.insert("$schema".to_owned(), schema["$schema"].take());
-    first.insert("$id".to_owned(), json!(ID));
-    first.insert("title".to_owned(), json!("Tenon workflow, version 1"));
+    first.insert("$id".to_owned(), json!(id));
+    first.insert("title".to_owned(), json!(title));
     if let Value::Object(members) = schema {
         for (key, value) in members {
             first.entry(key).or_insert(value);
@@ -67,13 +75,13 @@ fn join_lines(schema: &mut Value) {
     }
 }
 
-/// A step is generated as common properties beside a choice of kinds, which leaves no place to
-/// say that there are no others. Here each kind becomes one closed object.
-fn unfold_steps(schema: &mut Value) {
-    let step = schema["$defs"]["Step"].clone();
-    let kinds = step["oneOf"].as_array().expect("a step is a choice of kinds").clone();
-    let unfolded: Vec<Value> = kinds.iter().map(|kind| unfold(&step, kind, schema)).collect();
-    schema["$defs"]["Step"] = json!({ "description": step["description"], "oneOf": unfolded });
+/// A step, or an input, is generated as common properties beside a choice of kinds, which leaves
+/// no place to say that there are no others. Here each kind becomes one closed object.
+fn unfold_kinds(schema: &mut Value, name: &str) {
+    let whole = schema["$defs"][name].clone();
+    let kinds = whole["oneOf"].as_array().expect("it is a choice of kinds").clone();
+    let unfolded: Vec<Value> = kinds.iter().map(|kind| unfold(&whole, kind, schema)).collect();
+    schema["$defs"][name] = json!({ "description": whole["description"], "oneOf": unfolded });
     let definitions = schema["$defs"].as_object_mut().expect("definitions are an object");
     for kind in &kinds {
         if let Some(name) = reference(kind) {
@@ -82,19 +90,19 @@ fn unfold_steps(schema: &mut Value) {
     }
 }
 
-fn unfold(step: &Value, kind: &Value, schema: &Value) -> Value {
+fn unfold(whole: &Value, kind: &Value, schema: &Value) -> Value {
     let own = match reference(kind) {
         Some(name) => &schema["$defs"][name],
         None => kind,
     };
     let mut properties = Map::new();
-    for part in [step, kind, own] {
+    for part in [whole, kind, own] {
         if let Some(members) = part["properties"].as_object() {
             properties.extend(members.clone());
         }
     }
     let mut required: Vec<Value> = Vec::new();
-    for name in [step, kind, own].iter().filter_map(|part| part["required"].as_array()).flatten() {
+    for name in [whole, kind, own].iter().filter_map(|part| part["required"].as_array()).flatten() {
         if !required.contains(name) {
             required.push(name.clone());
         }

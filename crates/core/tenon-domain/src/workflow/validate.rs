@@ -7,6 +7,7 @@ mod flow;
 mod http;
 mod integrations;
 mod names;
+mod portal;
 mod references;
 mod retry;
 mod steps;
@@ -17,6 +18,8 @@ use super::document::Workflow;
 use super::graph::build::build;
 use crate::limits::DocumentLimits;
 
+pub(crate) use integrations::connector_name_problem;
+
 /// Every rule that the document breaks.
 pub(crate) fn validate(workflow: &Workflow, limits: &DocumentLimits) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -26,6 +29,7 @@ pub(crate) fn validate(workflow: &Workflow, limits: &DocumentLimits) -> Vec<Find
         return findings;
     }
     triggers::check(workflow, &mut findings);
+    portal::check(workflow, &mut findings);
     check_range(
         "/settings/response_timeout_seconds".to_owned(),
         "response_timeout_seconds",

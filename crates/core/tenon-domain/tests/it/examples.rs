@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use tenon_domain::applied::{AppliedDocument, load_any};
 use tenon_domain::limits::DocumentLimits;
-use tenon_domain::workflow::{StepKind, Trigger, Workflow, json_schema, load};
+use tenon_domain::workflow::{StepKind, Trigger, Workflow, json_schema};
 
 use crate::documents::lines;
 
@@ -13,8 +14,8 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples").join(name)
 }
 
-/// The workflows of a folder by file stem; every file in it must be one.
-fn workflows(name: &str) -> BTreeMap<String, Workflow> {
+/// The documents of a folder by file stem; every file in it must be one.
+fn documents(name: &str) -> BTreeMap<String, AppliedDocument> {
     let entries = std::fs::read_dir(folder(name)).expect("the folder of examples is there");
     entries
         .map(|entry| {
@@ -22,12 +23,39 @@ fn workflows(name: &str) -> BTreeMap<String, Workflow> {
             let shown = path.display().to_string();
             let text = std::fs::read_to_string(&path).expect("an example is a text file");
             let stem = path.file_stem().expect("an example has a name").to_string_lossy();
-            match load(&shown, &text, &DocumentLimits::default()) {
-                Ok(workflow) => (stem.into_owned(), workflow),
+            match load_any(&shown, &text, &DocumentLimits::default()) {
+                Ok(document) => (stem.into_owned(), document),
                 Err(diagnostics) => panic!("{}", lines(&diagnostics).join("\n")),
             }
         })
         .collect()
+}
+
+/// The workflows of a folder by file stem.
+fn workflows(name: &str) -> BTreeMap<String, Workflow> {
+    let only = |(stem, document)| match document {
+        AppliedDocument::Workflow(workflow) => Some((stem, *workflow)),
+        AppliedDocument::Integration(_) => None,
+    };
+    documents(name).into_iter().filter_map(only).collect()
+}
+
+#[test]
+fn the_connect_example_has_an_integration_with_its_workflows() {
+    let connectors: Vec<String> = documents("connect")
+        .into_values()
+        .filter_map(|document| match document {
+            AppliedDocument::Integration(integration) => Some(integration.connector),
+            AppliedDocument::Workflow(_) => None,
+        })
+        .collect();
+    assert_eq!(connectors, ["slack"]);
+    let workflows = workflows("connect");
+    assert_eq!(workflows.len(), 2);
+    for (stem, workflow) in workflows {
+        assert_eq!(workflow.name, stem);
+        assert_eq!(workflow.integration.as_deref(), Some("slack"));
+    }
 }
 
 #[test]
@@ -54,16 +82,22 @@ fn each_step_type_has_an_example_of_its_own() {
 
 #[test]
 fn each_trigger_has_an_example() {
-    let triggers: BTreeSet<&str> = workflows("quickstart")
+    let (quickstart, connect) = (workflows("quickstart"), workflows("connect"));
+    let triggers: BTreeSet<&str> = quickstart
         .values()
+        .chain(connect.values())
         .flat_map(|workflow| &workflow.triggers)
         .map(|trigger| match trigger {
             Trigger::AppEvent { .. } => "app_event",
             Trigger::Request {} => "request",
             Trigger::Schedule { .. } => "schedule",
+            Trigger::IntegrationEnabled {} => "integration_enabled",
         })
         .collect();
-    assert_eq!(triggers, BTreeSet::from(["app_event", "request", "schedule"]));
+    assert_eq!(
+        triggers,
+        BTreeSet::from(["app_event", "integration_enabled", "request", "schedule"])
+    );
 }
 
 /// The examples are shown to people who watch them run.

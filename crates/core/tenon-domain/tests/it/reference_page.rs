@@ -27,7 +27,10 @@ fn it_lists_every_code() {
         .filter_map(|code| code.strip_prefix('`')?.strip_suffix('`'))
         .collect();
     let mut sources = String::new();
-    collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/workflow")), &mut sources);
+    for folder in ["workflow", "portal"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
+        collect(&folder, &mut sources);
+    }
     // A code is the first argument of a finding, or the first part of a problem.
     let starts = ["Finding::new(", "TextProblem::new(", "Some((", "=> (", "then(|| {\n"];
     let used: BTreeSet<&str> = starts

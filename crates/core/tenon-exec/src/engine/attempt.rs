@@ -149,6 +149,7 @@ impl Engine {
             egress: &*self.egress,
             clock: &*self.clock,
             job: &execution.job,
+            own_connector: execution.program.plan.document.integration.as_deref(),
             step: &step.step.id,
             idempotency_key: &key,
             limits: &self.request_limits,

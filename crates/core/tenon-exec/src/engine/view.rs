@@ -48,7 +48,8 @@ impl Engine {
             }
             let value = match reference.root.as_str() {
                 "trigger" => Some(execution.input.clone()),
-                "settings" => Some(Arc::new(execution.program.settings.clone())),
+                "settings" => Some(execution.settings.clone()),
+                "shared" => Some(execution.shared.clone()),
                 "run" => Some(execution.about_run.clone()),
                 "user" => Some(execution.about_user.clone()),
                 _ => self.step_value(execution, frame, step, reference, &mut view.arrays).await?,

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tenon_domain::{EndUserId, ProjectId, RunId, VersionId, WorkflowId};
 
+use super::store::Installation;
+
 /// A test run of a draft that was stored as an undeployed version.
 #[derive(Debug, Clone)]
 pub struct TestRun {
@@ -17,6 +19,10 @@ pub struct TestRun {
     pub version: VersionId,
     /// For whom.
     pub user: Option<EndUserId>,
+    /// The account and settings to test with; see [`Chosen::freeze`].
+    ///
+    /// [`Chosen::freeze`]: crate::installations::Chosen::freeze
+    pub installation: Option<Installation>,
     /// The trigger's output, a JSON object such as `{"event": {...}}`.
     pub input: Bytes,
 }

@@ -4,10 +4,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tenon_domain::{EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
+use tenon_domain::{
+    ConfigurationId, CredentialId, EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId,
+};
 
 use super::blobs::BlobRef;
 use super::script::ConsoleLine;
+use super::store::Installation;
 
 /// Where a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +50,8 @@ pub enum TriggerKind {
     Request,
     /// The clock.
     Schedule,
+    /// The workflow was switched on for a connected user.
+    IntegrationEnabled,
     /// A test of a draft.
     Test,
     /// A replay of another run.
@@ -79,6 +84,10 @@ pub struct RunSummary {
     pub version: VersionId,
     /// The connected user it runs for.
     pub user: Option<EndUserId>,
+    /// The account that it was accepted for.
+    pub credential: Option<CredentialId>,
+    /// The configuration of that account.
+    pub configuration: Option<ConfigurationId>,
     /// What started it.
     pub trigger: TriggerKind,
     /// Where it is.
@@ -160,6 +169,10 @@ pub struct RunFilter {
     pub workflow: Option<WorkflowId>,
     /// Of this user.
     pub user: Option<EndUserId>,
+    /// Accepted for this account.
+    pub credential: Option<CredentialId>,
+    /// Accepted for this configuration of an account.
+    pub configuration: Option<ConfigurationId>,
     /// In this state.
     pub status: Option<RunStatus>,
     /// Accepted at or after.
@@ -214,6 +227,13 @@ pub trait HistoryReader: Send + Sync + 'static {
 
     /// The trigger's input of a run.
     async fn input(&self, project: ProjectId, run: RunId) -> Result<Option<Payload>, Error>;
+
+    /// What a run was accepted with; `None` for one of no integration, and where there is no run.
+    async fn installation(
+        &self,
+        project: ProjectId,
+        run: RunId,
+    ) -> Result<Option<Installation>, Error>;
 
     /// Step records of a run after `cursor`, at most `limit` (1 to 1,000).
     async fn steps(

@@ -1,8 +1,13 @@
 //! Where the ticks of schedules are accepted, each once.
+//!
+//! A workflow of an integration runs once a tick for each installation. There may be many, so its
+//! tick is accepted in parts, in the order of their configurations' ids. How far the tick has come
+//! is kept beside the last tick and moved on in the transaction that accepts a part: whoever
+//! crashes between two parts, and whoever looks at the same time, neither loses nor doubles a run.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tenon_domain::WorkflowId;
+use tenon_domain::{ConfigurationId, WorkflowId};
 
 use super::store::{Error, Job};
 
@@ -23,6 +28,28 @@ impl ScheduleKey {
     }
 }
 
+/// How far the tick of a workflow of an integration has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TickProgress {
+    /// Nothing of it was accepted.
+    Untouched,
+    /// It was accepted for the installations up to this configuration.
+    Through(ConfigurationId),
+    /// It is behind: accepted for all, or passed over.
+    Done,
+}
+
+/// A part of a tick: the installations after one configuration, up to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TickPart {
+    /// The tick.
+    pub tick: Timestamp,
+    /// The last configuration of the part before; `None` in the first part.
+    pub after: Option<ConfigurationId>,
+    /// The last configuration of this part; `None` in the last part, which ends the tick.
+    pub through: Option<ConfigurationId>,
+}
+
 /// Accepts ticks.
 #[async_trait]
 pub trait ScheduleStore: Send + Sync + 'static {
@@ -36,5 +63,21 @@ pub trait ScheduleStore: Send + Sync + 'static {
         key: &ScheduleKey,
         tick: Timestamp,
         job: &Job,
+    ) -> Result<bool, Error>;
+
+    /// How far a tick has come.
+    async fn tick_progress(
+        &self,
+        key: &ScheduleKey,
+        tick: Timestamp,
+    ) -> Result<TickProgress, Error>;
+
+    /// Accepts the jobs of a part and moves the tick on, unless it is not where the part begins;
+    /// one transaction. `false` when somebody else was first: ask how far it has come.
+    async fn accept_tick_part(
+        &self,
+        key: &ScheduleKey,
+        part: TickPart,
+        jobs: &[Job],
     ) -> Result<bool, Error>;
 }

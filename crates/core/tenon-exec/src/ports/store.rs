@@ -9,9 +9,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use smallvec::SmallVec;
 use tenon_contract::grant::Grant;
-use tenon_domain::{EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
+use tenon_domain::{
+    ConfigurationId, CredentialId, EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId,
+};
 
 use super::coordination::ReplyAddress;
 use super::history::{Payload, RunStatus, StepError, StepStatus, TriggerKind};
@@ -42,6 +46,8 @@ pub struct Job {
     pub version: VersionId,
     /// For whom.
     pub user: Option<EndUserId>,
+    /// The account and settings that it runs with; `None` for a workflow of no integration.
+    pub installation: Option<Installation>,
     /// What started it.
     pub trigger: TriggerKind,
     /// For real or as a test.
@@ -61,6 +67,43 @@ pub struct Job {
     pub crashes: u32,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+}
+
+/// What a run of an integration's workflow was accepted with. It is kept with the job, so that a
+/// run sees the same settings from its first step to its last, whatever is changed meanwhile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Installation {
+    /// The account that its steps use where they name none.
+    pub credential: CredentialId,
+    /// The configuration of that account.
+    pub configuration: ConfigurationId,
+    /// [`InstallationValues`] as JSON; in the blob store where they are large.
+    pub values: Payload,
+}
+
+/// The values that an installation had when a run was accepted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct InstallationValues {
+    /// Settings of the workflow, at `{{settings.x}}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub settings: Map<String, Value>,
+    /// Settings of the integration, at `{{shared.x}}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub shared: Map<String, Value>,
+    /// What the builder's app said of the user, at `{{user.meta.x}}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub user_meta: Map<String, Value>,
+}
+
+/// Installations whose open runs end together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstallationScope {
+    /// All of an account, which was disconnected.
+    Account(CredentialId),
+    /// One workflow with one configuration, which was switched off.
+    Workflow(ConfigurationId, WorkflowId),
+    /// All of a configuration, which was deleted.
+    Configuration(ConfigurationId),
 }
 
 /// Work to accept in one transaction.
@@ -272,6 +315,15 @@ pub trait JobStore: Send + Sync + 'static {
 
     /// Ends an open run as cancelled. `false` when it is not open (any more).
     async fn cancel(&self, project: ProjectId, run: RunId) -> Result<bool, Error>;
+
+    /// Ends the open runs of an installation that were accepted up to `until` as cancelled, in
+    /// one statement; answers which.
+    async fn cancel_installation(
+        &self,
+        project: ProjectId,
+        scope: InstallationScope,
+        until: Timestamp,
+    ) -> Result<Vec<RunId>, Error>;
 
     /// The generation of the queues.
     async fn generation(&self) -> Result<Generation, Error>;

@@ -73,6 +73,9 @@ pub struct IntegrationCall<'a> {
     pub clock: &'a dyn Clock,
     /// The run.
     pub job: &'a Job,
+    /// The connector whose integration the workflow belongs to: its steps use the account that
+    /// the run was accepted for.
+    pub own_connector: Option<&'a str>,
     /// The step.
     pub step: &'a StepId,
     /// The same for every attempt of this step in this run.

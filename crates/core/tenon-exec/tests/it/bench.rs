@@ -88,6 +88,7 @@ impl Stores {
             workflow: WorkflowId::new(),
             version: VersionId::new(),
             user: None,
+            installation: None,
             trigger: TriggerKind::AppEvent,
             mode: RunMode::Live,
             input: Payload::Inline(Bytes::from(input.to_string())),
@@ -215,11 +216,17 @@ impl Bench {
 
 /// A program from the steps of a document.
 pub fn program(steps: Value) -> Arc<Program> {
-    let document = json!({
+    program_with(json!({ "steps": steps }))
+}
+
+/// A program from a document without its head.
+pub fn program_with(rest: Value) -> Arc<Program> {
+    let mut document = json!({
         "version": 1, "name": "tested",
         "triggers": [{ "type": "app_event", "event": "happened" }],
-        "steps": steps,
     });
+    let rest = rest.as_object().expect("an object").clone();
+    document.as_object_mut().expect("an object").extend(rest);
     let document = load_value(document, &DocumentLimits::default()).expect("a good document");
     let plan = WorkflowPlan {
         project: ProjectId::new(),

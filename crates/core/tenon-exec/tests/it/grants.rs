@@ -14,7 +14,7 @@ use tenon_exec::ports::history::{
     Error, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, TriggerKind,
 };
 use tenon_exec::ports::queue::{Generation, JobQueue};
-use tenon_exec::ports::store::{Accept, Job, JobStore};
+use tenon_exec::ports::store::{Accept, Installation, Job, JobStore};
 use tenon_exec::settings::Settings;
 use tenon_local::LocalCoordination;
 
@@ -93,6 +93,10 @@ impl HistoryReader for OneRun {
         Ok(Some(Payload::Inline("{}".into())))
     }
 
+    async fn installation(&self, _: ProjectId, _: RunId) -> Result<Option<Installation>, Error> {
+        Ok(None)
+    }
+
     async fn steps(
         &self,
         _: ProjectId,
@@ -110,6 +114,8 @@ fn ended(stores: &Stores, run: RunId) -> RunSummary {
         workflow: WorkflowId::new(),
         version: VersionId::new(),
         user: Some(EndUserId::new("ada")),
+        credential: None,
+        configuration: None,
         trigger: TriggerKind::AppEvent,
         status: RunStatus::Failed,
         error: None,
@@ -145,6 +151,7 @@ async fn replays_and_tests_are_signed_anew() {
         workflow: WorkflowId::new(),
         version: VersionId::new(),
         user: Some(EndUserId::new("ada")),
+        installation: None,
         input: "{}".into(),
     };
     runs.push(control.test(test).await.expect("accepted"));

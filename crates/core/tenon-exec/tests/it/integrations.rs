@@ -5,12 +5,15 @@ mod pauses;
 mod vault;
 mod world;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tenon_contract::vault::{Purpose, SecretState};
-use tenon_domain::{Clock, RunId};
+use tenon_domain::{Clock, ConfigurationId, CredentialId, RunId};
 use tenon_exec::engine::End;
 use tenon_exec::ports::history::{Payload, RunStatus, StepError, StepStatus};
-use tenon_exec::ports::store::StepRow;
+use tenon_exec::ports::store::{Installation, StepRow};
+use tenon_exec::program::Program;
 
 use crate::bench::{Bench, program};
 use crate::engine::SUCCEEDED;
@@ -81,6 +84,61 @@ async fn an_action_is_done_with_the_oldest_account_and_shows_no_secret() {
     });
     assert_eq!(json_of(row.input.as_ref()), expected);
     assert!(!format!("{:?}", rows(&world, run)).contains("canary"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_no_integration_can_ask_what_is_said_of_its_user() {
+    let world = World::new(|_| unreachable!("nothing is called"));
+    let parameters = json!({ "plan": "{{user.meta.plan}}", "user": "{{user.id}}" });
+    let looks = crate::engine::function("looks", json!({ "parameters": parameters }));
+    let run = world.accept(&json!({}));
+    assert_eq!(world.bench.take_up(run, &program(json!([looks]))).await, SUCCEEDED);
+    assert_eq!(world.bench.runner.calls()[0].1, json!({ "plan": "pro", "user": "ada" }));
+}
+
+/// Two steps of the workflow's own integration, one of which names an account.
+fn own_program() -> Arc<Program> {
+    crate::bench::program_with(json!({ "integration": CONNECTOR, "steps": [
+        request("one", "/mine", json!({ "next": "two", "retry": { "retries": 0 } })),
+        request("two", "/named", json!({ "account": "{{trigger.event.account}}" })),
+    ]}))
+}
+
+/// Accepts a run of the user for an account.
+fn accept_for(world: &World, credential: CredentialId) -> RunId {
+    let oldest = world.accounts[0].id;
+    let mut job = world.bench.stores.job(&json!({ "event": { "account": oldest } }));
+    job.user = Some(world.user.clone());
+    job.grant = Some(tenon_contract::grant::Grant::from_text("r1.of-this-run"));
+    job.installation = Some(Installation {
+        credential,
+        configuration: ConfigurationId::new(),
+        values: Payload::Inline("{}".into()),
+    });
+    let run = job.run;
+    world.bench.stores.store.put(job);
+    run
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_of_the_own_integration_uses_the_account_of_the_run_unless_it_names_one() {
+    let world = World::new(|_| answer(200, json!({})));
+    let run = accept_for(&world, world.accounts[1].id);
+    assert_eq!(world.bench.take_up(run, &own_program()).await, SUCCEEDED);
+    let used: Vec<String> = world.egress.seen().iter().map(authorization).collect();
+    assert_eq!(used, ["Bearer another-token".to_owned(), format!("Bearer {TOKEN}")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_gone_is_not_replaced_by_another() {
+    let world = World::new(|_| answer(200, json!({})));
+    let run = accept_for(&world, CredentialId::new());
+    let end = world.bench.take_up(run, &own_program()).await;
+    let End::Finished { status: RunStatus::Failed, error: Some(error) } = end else {
+        panic!("there is nothing to call with: {end:?}")
+    };
+    assert_eq!(error.code, "no_account");
+    assert_eq!(world.called(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

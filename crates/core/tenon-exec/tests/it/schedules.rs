@@ -13,7 +13,7 @@ use tenon_exec::ports::history::Payload;
 use tenon_exec::ports::queue::{Generation, JobQueue};
 use tenon_exec::ports::schedule::{ScheduleKey, ScheduleStore};
 use tenon_exec::ports::store::JobStore;
-use tenon_exec::schedules::Schedules;
+use tenon_exec::schedules::{Schedules, TickLimits};
 use tenon_exec::settings::Settings;
 use tenon_local::LocalPlanCache;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,7 @@ impl Clockwork {
             revision,
             api_keys: Vec::new(),
             workflows: vec![DeployedWorkflow {
+                integration: None,
                 id: self.key.workflow,
                 name: "minutely".to_owned(),
                 version: VersionId::new(),
@@ -72,7 +73,10 @@ impl Clockwork {
             plans: self.plans.clone(),
             store: self.stores.store.clone(),
             queue: self.stores.queue.clone(),
+            blobs: self.stores.blobs.clone(),
+            grants: None,
             clock: self.stores.clock.clone(),
+            limits: TickLimits::default(),
         };
         tokio::spawn(async move { schedules.run(CancellationToken::new()).await });
     }

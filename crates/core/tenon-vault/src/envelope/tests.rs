@@ -37,6 +37,23 @@ fn an_envelope_gives_back_what_was_sealed() {
 }
 
 #[test]
+fn a_fresh_key_has_an_id_of_now_and_shares_nothing_with_the_next() {
+    let (one, two) = (FreshKey::generate(), FreshKey::generate());
+    assert_eq!(one.key.id.get_version_num(), 7);
+    let (seconds, _) = one.key.id.get_timestamp().expect("the version has a time").to_unix();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right").as_secs();
+    assert!(now.abs_diff(seconds) < 60, "{seconds} is not {now}");
+    assert_ne!(one.key.id, two.key.id);
+    assert_ne!(one.key.bytes[..], two.key.bytes[..]);
+    assert_ne!(one.nonce, two.nonce);
+    assert_ne!(one.wrap_nonce, two.wrap_nonce);
+    // Each part was drawn, and none is a copy of another.
+    assert_ne!(one.key.bytes[..NONCE_BYTES], one.nonce);
+    assert_ne!(one.nonce, one.wrap_nonce);
+    assert!(one.key.bytes.windows(8).all(|part| part != [0; 8]), "a part was not drawn");
+}
+
+#[test]
 fn nothing_of_a_value_is_in_its_envelope_and_no_two_are_alike() {
     let owner = credential("user-1");
     let plaintext = b"xoxb-a-canary-that-is-long-enough";

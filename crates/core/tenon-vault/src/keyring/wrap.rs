@@ -23,7 +23,7 @@ const WRAPPED_BYTES: usize = 2 + HASH_BYTES + NONCE_BYTES + KEY_BYTES + TAG_BYTE
 /// The wrapped key was changed, or is of another row, tenant or ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the wrapped data key was changed or belongs elsewhere")]
-pub(crate) struct WrapError;
+pub struct WrapError;
 
 /// A key of a ring, ready to wrap and unwrap.
 pub(crate) struct OpenRingKey {

@@ -7,6 +7,7 @@ use tenon_domain::SecretId;
 use super::{VaultService, no_ring, unavailable};
 use crate::audit::AuditRecord;
 use crate::envelope::{self, Binding};
+use crate::layers;
 use crate::policy::{Caller, Refusal, check_texts};
 use crate::ports::{StoredValue, WrappedKey};
 
@@ -59,10 +60,7 @@ impl VaultService {
         let version = stored.head.version;
         let checked = self.policy.check_open(caller, access, &stored.head.owner, self.now());
         if let Err(refusal) = checked {
-            let mut record = self.record(caller, secret, version, access);
-            record.is_granted = false;
-            record.reference = Some(refusal.to_string());
-            self.journal.note(record);
+            self.note_refusal(self.record(caller, secret, version, access), refusal);
             return Err(refused(refusal));
         }
         let Some(data_key) = envelope::data_key_of(&stored.envelope) else {
@@ -99,17 +97,12 @@ impl VaultService {
         let install = self.rings.install();
         let binding =
             Binding { install, owner: &head.owner, secret: head.secret, version: head.version };
-        let unwrapped = ring.unwrap(install, row).map_err(|error| damaged(head.secret, &error))?;
-        let bound = binding.bound(unwrapped.key.id());
-        if unwrapped.digest != bound.digest {
-            return Err(damaged(head.secret, &envelope::EnvelopeError::Forged));
-        }
-        envelope::open_bound(&unwrapped.key, &bound, &stored.envelope)
+        layers::open(&ring, &binding, row, &stored.envelope)
             .map(Some)
             .map_err(|error| damaged(head.secret, &error))
     }
 
-    fn record(
+    pub(super) fn record(
         &self,
         caller: Caller,
         secret: SecretId,
@@ -131,7 +124,7 @@ impl VaultService {
     }
 }
 
-fn refused(refusal: Refusal) -> VaultError {
+pub(super) fn refused(refusal: Refusal) -> VaultError {
     VaultError::Refused { reason: refusal.to_string() }
 }
 

@@ -7,5 +7,6 @@ mod refresh;
 mod rotation;
 mod secrets;
 mod service;
+mod sharing;
 mod stores;
 mod tampering;

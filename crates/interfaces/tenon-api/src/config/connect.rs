@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tenon_config::{
     AccountSettings, AppChange, Callback, Configuration, ConnectEnd, ConnectSession, Credential,
     CustomConnector, Error, Event, FieldLink, Integration, ListedConnector, NewConnect,
@@ -106,6 +106,14 @@ pub trait AccountPort: Send + Sync + 'static {
         project: ProjectId,
         session: ConnectSessionId,
     ) -> Result<ConnectSession, Error>;
+
+    /// Takes what is asked for after linking.
+    async fn complete_setup(
+        &self,
+        project: ProjectId,
+        credential: CredentialId,
+        fields: Map<String, Value>,
+    ) -> Result<Credential, Error>;
 
     /// The configurations of an account, oldest first.
     async fn configurations(
@@ -285,6 +293,15 @@ impl AccountPort for Configuration {
         session: ConnectSessionId,
     ) -> Result<ConnectSession, Error> {
         self.connect_session(project, session).await
+    }
+
+    async fn complete_setup(
+        &self,
+        project: ProjectId,
+        credential: CredentialId,
+        fields: Map<String, Value>,
+    ) -> Result<Credential, Error> {
+        self.complete_setup(project, credential, fields).await
     }
 
     async fn configurations(

@@ -25,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(list, link))
         .routes(routes!(get, disconnect))
         .routes(routes!(probe))
+        .routes(routes!(complete_setup))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -70,6 +71,16 @@ struct LinkRequest {
     /// Whether the user may have several accounts of the integration.
     #[serde(default)]
     allow_multiple: bool,
+}
+
+/// What is asked for after linking.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SetupRequest {
+    /// Values of the auth method's `setup_fields`. What was given before stays.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    fields: Map<String, Value>,
 }
 
 impl LinkRequest {
@@ -204,4 +215,28 @@ async fn probe(
 ) -> Result<Json<ProbeView>, Problem> {
     let probed = api.config.probe(caller.project, path.credential).await;
     Ok(Json(probed.map_err(problem::of_config)?.into()))
+}
+
+/// Complete the set-up of an account
+///
+/// An account whose status is `pending` lacks values that its provider did not give; nothing uses
+/// it until they are there. Safe to repeat.
+#[utoipa::path(
+    post,
+    path = "/credentials/{credential}/complete-setup",
+    operation_id = "complete_credential_setup",
+    tag = "credentials",
+    params(("project" = String, Path, format = Uuid), CredentialPath),
+    request_body = SetupRequest,
+    responses((status = 200, description = "The account", body = CredentialView))
+)]
+async fn complete_setup(
+    State(api): State<Api>,
+    caller: Caller,
+    PathParams(path): PathParams<CredentialPath>,
+    StrictJson(request): StrictJson<SetupRequest>,
+) -> Result<Json<CredentialView>, Problem> {
+    let (project, credential) = (caller.project, path.credential);
+    let changed = api.config.complete_setup(project, credential, request.fields).await;
+    Ok(Json(changed.map_err(|error| problem::of_fields(error, "/fields"))?.into()))
 }

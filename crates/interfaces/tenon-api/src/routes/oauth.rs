@@ -5,6 +5,7 @@
 //! two windows do not disturb each other. Nothing here is logged but the kind of fault.
 
 mod page;
+mod visit;
 
 use std::collections::BTreeMap;
 
@@ -13,12 +14,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tenon_config::{Callback, ConnectFault, ConnectOutcome, Error, SessionLink};
 use tenon_domain::ConnectSessionId;
 
 use crate::state::Api;
 use page::Page;
+use visit::Visit;
 
 /// How long a browser keeps the cookie, in seconds: as long as a session lasts, and a bit.
 const COOKIE_SECONDS: u32 = 900;
@@ -35,11 +37,22 @@ pub(super) fn routes() -> Router<Api> {
         .route("/oauth", get(callback))
 }
 
-/// Sends the browser to the provider.
-async fn start(State(api): State<Api>, Path(link): Path<String>) -> Response {
+/// Sends the browser to the provider, where it is a person's.
+async fn start(
+    State(api): State<Api>,
+    Path(link): Path<String>,
+    method: Method,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let Some(link) = SessionLink::parse(&link) else {
         return Page::of_fault(&ConnectFault::Unknown).into_response();
     };
+    match Visit::of(&method, &headers, query.as_deref()) {
+        Visit::Person => {}
+        Visit::Anybody => return Page::of_link(StatusCode::OK).into_response(),
+        Visit::Ahead => return Page::of_link(StatusCode::FORBIDDEN).into_response(),
+    }
     let started = match api.config.start_connect(&link).await {
         Ok(started) => started,
         Err(error) => return Page::of_error(&error).into_response(),

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Deserialize;
-use tenon_domain::{EndUserId, RunId, WorkflowId};
+use tenon_domain::{ConfigurationId, CredentialId, EndUserId, RunId, WorkflowId};
 use tenon_exec::ports::history::RunFilter;
 use tenon_http_kit::{PathParams, Problem, QueryParams};
 use utoipa::IntoParams;
@@ -51,6 +51,12 @@ struct RunQuery {
     workflow: Option<WorkflowId>,
     /// Runs for this connected user.
     user: Option<String>,
+    /// Runs that were accepted for this account.
+    #[param(value_type = Option<String>, format = Uuid)]
+    credential: Option<CredentialId>,
+    /// Runs that were accepted for this configuration of an account.
+    #[param(value_type = Option<String>, format = Uuid)]
+    configuration: Option<ConfigurationId>,
     /// Runs in this state.
     status: Option<RunStatus>,
     /// Runs accepted at or after this time.
@@ -87,6 +93,8 @@ async fn list(
     let filter = RunFilter {
         workflow: query.workflow,
         user: query.user.map(EndUserId::new),
+        credential: query.credential,
+        configuration: query.configuration,
         status: query.status.map(Into::into),
         after: query.after,
         before: query.before,

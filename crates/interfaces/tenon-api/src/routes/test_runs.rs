@@ -7,8 +7,9 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tenon_config::Draft;
+use tenon_exec::installations::of_test;
 use tenon_exec::ports::control::TestRun;
-use tenon_http_kit::{BodyLimits, Problem, StrictJson};
+use tenon_http_kit::{BodyLimits, ErrorItem, Problem, StrictJson, codes};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -62,12 +63,30 @@ async fn start(
     StrictJson(request): StrictJson<TestRunRequest>,
 ) -> Result<(StatusCode, Json<AcceptedRun>), Problem> {
     let user = request.user.map(|user| checked_user("/user", user)).transpose()?;
-    let mut workflows = load(&api, vec![request.document]).await?;
-    let draft = workflows.pop().expect("one document gives one workflow");
+    let mut batch = load(&api, vec![request.document]).await?;
+    let draft = batch.workflows.pop().ok_or_else(no_workflow)?;
+    let integration = draft.integration.as_deref().and_then(|name| caller.integration(name));
     let stored = api.config.store_draft(caller.project, &draft).await;
     let Draft { workflow, version } = stored.map_err(problem::of_config)?;
     let input = Bytes::from(Value::Object(request.input).to_string());
-    let test = TestRun { project: caller.project, workflow, version, user, input };
+    let installation = match (&user, integration) {
+        (Some(user), Some(integration)) => {
+            let plan = api.plans.user(caller.project, user).await;
+            let plan = plan.map_err(|error| problem::of_plans(&error))?;
+            plan.and_then(|plan| of_test(&plan, integration, workflow, &draft.inputs))
+        }
+        _ => None,
+    };
+    let test = TestRun { project: caller.project, workflow, version, user, installation, input };
     let run_id = api.control.test(test).await.map_err(|error| problem::of_control(&error))?;
     Ok((StatusCode::ACCEPTED, Json(AcceptedRun { run_id })))
+}
+
+fn no_workflow() -> Problem {
+    let message = "a test run needs the document of a workflow";
+    Problem::new(&codes::INVALID_FIELD).detail(message).with(ErrorItem {
+        message: message.to_owned(),
+        pointer: Some("/document".to_owned()),
+        ..ErrorItem::default()
+    })
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tenon_config::Choice;
 use tenon_config::ports::UserPage;
 use tenon_domain::{EndUserId, WorkflowId};
@@ -22,7 +23,10 @@ use crate::view::configuration::{UserList, UserView};
 const USER_BYTES_MAX: usize = 255;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(put)).routes(routes!(choose))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, put, patch))
+        .routes(routes!(choose))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -63,6 +67,19 @@ struct UserRequest {
     disabled: Option<bool>,
 }
 
+/// What to change of a user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UserChangeRequest {
+    /// Whether nothing runs for the user; when left out, that stays as it is.
+    #[serde(default)]
+    disabled: Option<bool>,
+    /// Members are merged one level deep; null takes one away.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    meta: Map<String, Value>,
+}
+
 /// A user's choice.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +112,54 @@ async fn list(
     Ok(Json(UserList { users: users.into_iter().map(UserView::from).collect(), next }))
 }
 
+/// Get a user
+#[utoipa::path(
+    get,
+    path = "/users/{user}",
+    operation_id = "get_user",
+    tag = "users",
+    params(("project" = String, Path, format = Uuid), UserPath),
+    responses((status = 200, description = "The user", body = UserView))
+)]
+async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    PathParams(path): PathParams<UserPath>,
+) -> Result<Json<UserView>, Problem> {
+    let user = user_of_path(path.user)?;
+    let user = api.config.user(caller.project, &user).await;
+    Ok(Json(user.map_err(problem::of_config)?.into()))
+}
+
+/// Change what is known of a user
+///
+/// Adds the user when new. Permissions of workflows ask for the metadata, and steps read it at
+/// `{{user.meta.<name>}}`.
+#[utoipa::path(
+    patch,
+    path = "/users/{user}",
+    operation_id = "patch_user",
+    tag = "users",
+    params(("project" = String, Path, format = Uuid), UserPath),
+    request_body = UserChangeRequest,
+    responses((status = 200, description = "The user", body = UserView))
+)]
+async fn patch(
+    State(api): State<Api>,
+    caller: Caller,
+    PathParams(path): PathParams<UserPath>,
+    StrictJson(request): StrictJson<UserChangeRequest>,
+) -> Result<Json<UserView>, Problem> {
+    let user = user_of_path(path.user)?;
+    let changed = api.config.set_user_meta(caller.project, &user, request.meta).await;
+    let mut changed = changed.map_err(problem::of_config)?;
+    if request.disabled.is_some() {
+        let put = api.config.put_user(caller.project, &user, request.disabled).await;
+        changed = put.map_err(problem::of_config)?;
+    }
+    Ok(Json(changed.into()))
+}
+
 /// Add or change a user
 ///
 /// Safe to repeat.
@@ -120,7 +185,8 @@ async fn put(
 
 /// Turn a workflow on or off for a user
 ///
-/// Adds the user when new. Safe to repeat.
+/// Adds the user when new. A workflow of an integration is turned on or off for the default
+/// configuration of the user's oldest account. Safe to repeat.
 #[utoipa::path(
     put,
     path = "/users/{user}/workflows/{workflow}",

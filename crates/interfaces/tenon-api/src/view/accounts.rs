@@ -34,7 +34,7 @@ pub(crate) struct CredentialView {
     fields: Map<String, Value>,
     /// Scopes that were granted, as the provider wrote them.
     scopes: Option<String>,
-    /// `pending`, `valid`, `invalid` or `expired`, as last known.
+    /// `pending` while its set-up is not complete, `valid`, `invalid` or `expired`, as last known.
     status: &'static str,
     /// Why, for machines.
     status_code: Option<String>,
@@ -111,7 +111,8 @@ pub(crate) struct ConnectSessionView {
     #[schema(value_type = String, format = Uuid)]
     integration_id: IntegrationId,
     auth_method: String,
-    /// `open`, `working` while the provider is asked, `connected`, `failed` or `ended`.
+    /// `open`, `started` once a browser was sent to the provider, `working` while the provider is
+    /// asked, `connected`, `failed` or `ended`.
     status: &'static str,
     /// The account, once it is connected.
     #[schema(value_type = Option<String>, format = Uuid)]
@@ -134,10 +135,11 @@ impl ConnectSessionView {
             (Some(ConnectOutcome::Failed { .. }), _) => "failed",
             (None, _) if is_over => "ended",
             (None, Some(_)) => "working",
+            (None, None) if session.is_begun => "started",
             (None, None) => "open",
         };
         let (credential_id, account, code, message) = match session.outcome {
-            Some(ConnectOutcome::Connected { credential, account }) => {
+            Some(ConnectOutcome::Connected { credential, account, .. }) => {
                 (Some(credential), account, None, None)
             }
             Some(ConnectOutcome::Failed { code, message }) => {

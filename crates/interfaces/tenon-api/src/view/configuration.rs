@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use tenon_config::{
-    ApiKey, Applied, ConnectedUser, NewApiKey, Version, WorkflowEntry, WorkflowState,
+    ApiKey, Applied, AppliedIntegration, ConnectedUser, NewApiKey, Version, WorkflowEntry,
+    WorkflowState,
 };
-use tenon_domain::{ApiKeyId, EndUserId, VersionId, WorkflowId};
+use tenon_domain::{ApiKeyId, EndUserId, IntegrationId, VersionId, WorkflowId};
 use utoipa::ToSchema;
 
 use crate::config::ApplyMode;
@@ -41,10 +43,36 @@ impl AppliedView {
     }
 }
 
+/// What an apply did with one integration document.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AppliedIntegration)]
+pub(crate) struct AppliedIntegrationView {
+    /// Null in a dry run.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    integration_id: Option<IntegrationId>,
+    connector: String,
+    /// Whether it was added, or is different from before.
+    changed: bool,
+}
+
+impl AppliedIntegrationView {
+    pub(crate) fn new(applied: AppliedIntegration, mode: ApplyMode) -> Self {
+        let is_real = mode == ApplyMode::Commit;
+        Self {
+            integration_id: is_real.then_some(applied.integration),
+            connector: applied.connector,
+            changed: applied.changed,
+        }
+    }
+}
+
 /// What an apply did, in the order of the documents.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ApplyResult {
+    /// The workflows.
     pub(crate) applied: Vec<AppliedView>,
+    /// The integrations.
+    pub(crate) integrations: Vec<AppliedIntegrationView>,
     /// Whether this is only what an apply would do.
     pub(crate) dry_run: bool,
 }
@@ -144,6 +172,9 @@ pub(crate) struct UserView {
     /// Since when nothing runs for the user.
     #[schema(value_type = Option<String>, format = DateTime)]
     disabled_at: Option<Timestamp>,
+    /// What the builder's app says of the user.
+    #[schema(value_type = Object)]
+    meta: Map<String, Value>,
 }
 
 impl From<ConnectedUser> for UserView {
@@ -153,6 +184,7 @@ impl From<ConnectedUser> for UserView {
             disabled: user.disabled_at.is_some(),
             created_at: user.created_at,
             disabled_at: user.disabled_at,
+            meta: user.meta,
         }
     }
 }

@@ -11,6 +11,7 @@ use tenon_connector::manifest::auth::{AuthKind, AuthMethod};
 use tenon_connector::manifest::fields::{Field, FieldKind};
 use tenon_contract::plan::AppPlan;
 use tenon_domain::IntegrationId;
+use tenon_domain::portal::IntegrationDocument;
 use utoipa::ToSchema;
 
 /// A connector, in a list.
@@ -76,6 +77,9 @@ pub(crate) struct AuthMethodView {
     browser: bool,
     /// What the user fills in.
     fields: Vec<FieldView>,
+    /// What the user is asked for after linking, where the provider did not say it. Until it is
+    /// given the account is `pending`.
+    setup_fields: Vec<FieldView>,
     /// Scopes that can be asked for, with a line for people.
     scopes: BTreeMap<String, String>,
 }
@@ -104,6 +108,10 @@ impl AuthMethodView {
             fields: fields
                 .into_iter()
                 .filter(|field| !field.automated)
+                .map(FieldView::from)
+                .collect(),
+            setup_fields: tenon_config::setup_fields(connector, method)
+                .iter()
                 .map(FieldView::from)
                 .collect(),
             scopes: scopes.map(|scopes| scopes.available.clone()).unwrap_or_default(),
@@ -202,6 +210,9 @@ pub(crate) struct IntegrationView {
     active: bool,
     /// The builder's app for each auth method that has one.
     apps: BTreeMap<String, AppView>,
+    /// The document that was applied for it; null where none was.
+    #[schema(value_type = Option<Object>)]
+    document: Option<IntegrationDocument>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -234,6 +245,7 @@ impl From<Integration> for IntegrationView {
             connector: integration.connector,
             active: integration.is_active,
             apps: integration.apps.into_iter().map(|(id, app)| (id, app.into())).collect(),
+            document: integration.document,
             created_at: integration.created_at,
             updated_at: integration.updated_at,
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tenon_domain::{EndUserId, RunId, VersionId, WorkflowId};
+use tenon_domain::{ConfigurationId, CredentialId, EndUserId, RunId, VersionId, WorkflowId};
 use tenon_exec::ports::history;
 use utoipa::ToSchema;
 
@@ -64,6 +64,8 @@ pub(crate) enum TriggerKind {
     Request,
     /// The clock.
     Schedule,
+    /// The workflow was switched on for a connected user.
+    IntegrationEnabled,
     /// A test of a draft.
     Test,
     /// A replay of another run.
@@ -76,6 +78,7 @@ impl From<history::TriggerKind> for TriggerKind {
             history::TriggerKind::AppEvent => Self::AppEvent,
             history::TriggerKind::Request => Self::Request,
             history::TriggerKind::Schedule => Self::Schedule,
+            history::TriggerKind::IntegrationEnabled => Self::IntegrationEnabled,
             history::TriggerKind::Test => Self::Test,
             history::TriggerKind::Replay => Self::Replay,
         }
@@ -117,6 +120,12 @@ pub(crate) struct RunView {
     /// The connected user it runs for.
     #[schema(value_type = Option<String>)]
     user: Option<EndUserId>,
+    /// The account that it was accepted for, when its workflow belongs to an integration.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    credential: Option<CredentialId>,
+    /// The configuration of that account.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    configuration: Option<ConfigurationId>,
     trigger: TriggerKind,
     status: RunStatus,
     /// Why it failed.
@@ -152,6 +161,8 @@ impl RunView {
             workflow,
             version_id: run.version,
             user: run.user,
+            credential: run.credential,
+            configuration: run.configuration,
             trigger: run.trigger.into(),
             status: run.status.into(),
             error: run.error.map(StepError::from),

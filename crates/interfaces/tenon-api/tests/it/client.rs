@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Map, json};
 use tenon_api::ApiSettings;
 use tenon_client::{
-    AppChange, Client, ConnectRequest, ConnectStatus, CredentialStatus, Document, DryRun, Error,
-    FollowEvent, ReplayFrom, RunFilter, RunStatus, TestRun,
+    AppChange, Client, ConfigurationChange, ConnectRequest, ConnectStatus, CredentialStatus,
+    Document, DryRun, Error, FollowEvent, ReplayFrom, RunFilter, RunStatus, TestRun,
 };
 use tenon_exec::ports::history;
 use tenon_http_kit::{ServeSettings, serve};
@@ -106,6 +106,21 @@ async fn integrations_and_accounts_are_understood() {
     assert_eq!(client.credential(linked.id).await.expect("it is there"), linked);
     assert_eq!(client.probe(linked.id).await.expect("it answers").health, "refused");
     assert!(client.configurations(linked.id).await.expect("it answers")[0].default);
+    let added = client.add_configuration(linked.id, Some("team a/1")).await.expect("it is new");
+    assert_eq!(added.external_id.as_deref(), Some("team a/1"));
+    let mut change = ConfigurationChange::default();
+    change.shared_settings.insert("list".to_owned(), json!("a"));
+    let name = "ext:team a/1";
+    let changed = client.change_configuration(linked.id, name, &change).await.expect("it is there");
+    assert_eq!(changed.shared_settings, change.shared_settings);
+    client.remove_configuration(linked.id, name).await.expect("it is there");
+    assert!(client.remove_configuration(linked.id, name).await.is_err(), "it is gone");
+    served.bench.world.leave_pending(linked.id);
+    let known = client.credential(linked.id).await.expect("it is there");
+    assert_eq!(known.status, CredentialStatus::Pending);
+    let fields = Map::from_iter([("site".to_owned(), json!("north"))]);
+    let known = client.complete_setup(linked.id, &fields).await.expect("it is complete");
+    assert_eq!((known.status, &known.fields["site"]), (CredentialStatus::Valid, &json!("north")));
     client.disconnect(linked.id).await.expect("it is there");
     client.remove_integration(CONNECTOR).await.expect("it is there");
 
@@ -114,7 +129,7 @@ async fn integrations_and_accounts_are_understood() {
     assert!(!format!("{key:?}").contains("private-canary"));
     client.revoke_signing_key(&key.id).await.expect("it is valid");
     assert!(client.signing_keys().await.expect("it answers")[0].revoked_at.is_some());
-    let events = client.events(1).await.expect("it answers");
+    let events = client.events(1, 200).await.expect("it answers");
     assert_eq!((events.events.len(), events.next), (2, 3));
 }
 

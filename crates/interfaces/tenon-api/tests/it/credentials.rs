@@ -1,7 +1,9 @@
 //! Accounts, connect sessions, configurations, signing keys and events.
 
-use http::StatusCode;
+use axum::body::Body;
+use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use super::fakes::connect::{CONNECTOR, configuration_id, credential_id, session_id};
 use super::{Bench, problem};
@@ -69,6 +71,13 @@ async fn a_code_comes_with_its_redirect_uri() {
 async fn a_connect_session_has_a_link_and_a_status() {
     let bench = linked().await;
     let body = json!({"integration": CONNECTOR, "return_origin": "https://app.example"});
+    let refused = bench.post("/users/user-17/connect-sessions", body.clone()).await;
+    let refused = problem(refused, 409, "integration_misconfigured");
+    let detail = refused["detail"].as_str().expect("it says what to do");
+    assert!(detail.contains("client_id, client_secret are not set"), "{detail}");
+    assert!(detail.contains(&format!("tenon integrations set-app {CONNECTOR} --method oauth")));
+    let app = json!({"values": {"client_id": "id", "client_secret": "canary"}});
+    bench.put(&format!("/integrations/{CONNECTOR}/apps/oauth"), app).await;
     let (status, opened) = bench.post("/users/user-17/connect-sessions", body).await;
     assert_eq!((status, &opened["status"]), (StatusCode::CREATED, &json!("open")));
     let link = opened["authorize_url"].as_str().expect("it has a link");
@@ -76,6 +85,36 @@ async fn a_connect_session_has_a_link_and_a_status() {
     let (_, shown) = bench.get(&format!("/connect-sessions/{}", session_id())).await;
     assert_eq!(shown["id"], opened["id"]);
     assert!(shown.get("authorize_url").is_none(), "{shown}");
+    let path = link.strip_prefix("https://tenon.example").expect("it is ours");
+    let browser = Request::get(path).header("sec-fetch-mode", "navigate").body(Body::empty());
+    let browser = browser.expect("it is a valid request");
+    bench.router.clone().oneshot(browser).await.expect("the router answers");
+    let (_, shown) = bench.get(&format!("/connect-sessions/{}", session_id())).await;
+    assert_eq!(shown["status"], "started");
+}
+
+#[tokio::test]
+async fn an_account_that_lacks_something_is_pending_until_it_is_given() {
+    let bench = linked().await;
+    bench.world.leave_pending(credential_id(1));
+    let path = format!("/credentials/{}", credential_id(1));
+    let (_, shown) = bench.get(&path).await;
+    assert_eq!(
+        (&shown["status"], &shown["status_code"]),
+        (&json!("pending"), &json!("setup_incomplete"))
+    );
+    let refused = bench.post(&format!("{path}/complete-setup"), json!({"fields": {}})).await;
+    let refused = problem(refused, 422, "invalid_field");
+    assert_eq!(refused["errors"][0]["pointer"], "/fields/site");
+    let body = json!({"fields": {"site": "north"}});
+    let (status, shown) = bench.post(&format!("{path}/complete-setup"), body).await;
+    assert_eq!((status, &shown["status"]), (StatusCode::OK, &json!("valid")));
+    assert_eq!(shown["fields"]["site"], "north");
+    problem(
+        bench.post(&format!("{path}/complete-setup"), json!({"site": 1})).await,
+        422,
+        "unknown_field",
+    );
 }
 
 #[tokio::test]

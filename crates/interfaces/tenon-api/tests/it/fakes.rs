@@ -1,6 +1,7 @@
 //! The ports in memory: one project, filled by the tests. Ids and times are fixed, so answers can
 //! be compared word by word.
 
+mod calls;
 pub mod connect;
 
 use std::collections::BTreeMap;
@@ -12,24 +13,32 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use serde_json::{Map, Value};
 use tenon_api::config::{ApplyMode, ConfigPort};
 use tenon_config::ports::UserPage;
 use tenon_config::{
-    ApiKey, ApiKeyText, Applied, Choice, ConnectedUser, DisplayName, Draft, Error, NewApiKey,
-    Version, WorkflowEntry, WorkflowState,
+    ApiKey, ApiKeyText, Applied, AppliedBatch, AppliedIntegration, Batch, Choice, ConnectedUser,
+    DisplayName, Draft, Error, NewApiKey, Version, WorkflowEntry, WorkflowState,
 };
 use tenon_contract::plan::{
-    ApiKeyDigest, DeployedWorkflow, PlanError, PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
+    ApiKeyDigest, DeployedWorkflow, InstallationsPlan, PlanError, PlanSource, ProjectPlan,
+    UserPlan, WorkflowPlan,
 };
 use tenon_domain::workflow::Workflow;
-use tenon_domain::{ApiKeyId, EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
+use tenon_domain::{
+    ApiKeyId, EndUserId, IntegrationId, ProjectId, RunId, StepId, VersionId, WorkflowId,
+};
 use tenon_exec::ports::blobs::{self, BlobRef, BlobStore};
+use tenon_exec::ports::calls::ProxyCall;
 use tenon_exec::ports::control::{self, ReplayFrom, RunControl, TestRun};
 use tenon_exec::ports::history::{
     self, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, StepRecord,
     StepStatus, TriggerKind,
 };
+use tenon_exec::ports::store::Installation;
 use uuid::Uuid;
+
+pub use self::calls::call;
 
 pub const KEY: &str = "tnn_00000000_key";
 pub const SECOND_KEY: &str = "tnn_00000000_second";
@@ -69,6 +78,8 @@ pub fn summary(number: u32) -> RunSummary {
         workflow: workflow(1),
         version: version(1),
         user: Some(EndUserId::new("user-17")),
+        credential: None,
+        configuration: None,
         trigger: TriggerKind::AppEvent,
         status: RunStatus::Succeeded,
         error: None,
@@ -111,6 +122,7 @@ struct State {
     steps: BTreeMap<RunId, Vec<StepRecord>>,
     inputs: BTreeMap<RunId, Payload>,
     blobs: Vec<Bytes>,
+    calls: Vec<ProxyCall>,
     asked: Vec<String>,
     accounts: connect::Accounts,
 }
@@ -228,6 +240,7 @@ impl PlanSource for World {
         let deployed = state.workflows.values().filter_map(|(entry, versions)| {
             let WorkflowState::Deployed { version, number } = entry.state else { return None };
             Some(DeployedWorkflow {
+                integration: None,
                 id: entry.id,
                 name: entry.name.clone(),
                 version,
@@ -260,6 +273,14 @@ impl PlanSource for World {
         Ok(None)
     }
 
+    async fn installations(
+        &self,
+        _: ProjectId,
+        _: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError> {
+        Ok(None)
+    }
+
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
         Ok(vec![project()])
     }
@@ -270,13 +291,13 @@ impl ConfigPort for World {
     async fn apply(
         &self,
         of: ProjectId,
-        documents: &[Workflow],
+        batch: &Batch,
         mode: ApplyMode,
-    ) -> Result<Vec<Applied>, Error> {
+    ) -> Result<AppliedBatch, Error> {
         self.config(of)?;
         let mut state = self.state.lock();
         let mut applied = Vec::new();
-        for document in documents {
+        for document in &batch.workflows {
             let fresh = u32::try_from(state.workflows.len() + 1).expect("there are few");
             let known = state.workflows.get(&document.name);
             let id = known.map_or(workflow(fresh), |(entry, _)| entry.id);
@@ -315,7 +336,12 @@ impl ConfigPort for World {
                 state.workflows.insert(name, (entry, versions));
             }
         }
-        Ok(applied)
+        let integrations = batch.integrations.iter().map(|document| AppliedIntegration {
+            integration: IntegrationId::from_uuid(uuid(7, 1)),
+            connector: document.connector.clone(),
+            changed: true,
+        });
+        Ok(AppliedBatch { workflows: applied, integrations: integrations.collect() })
     }
 
     async fn store_draft(&self, of: ProjectId, document: &Workflow) -> Result<Draft, Error> {
@@ -369,6 +395,26 @@ impl ConfigPort for World {
         Ok(state.users.values().filter(behind).take(page.limit).cloned().collect())
     }
 
+    async fn user(&self, of: ProjectId, id: &EndUserId) -> Result<ConnectedUser, Error> {
+        self.config(of)?;
+        let found = self.state.lock().users.get(id).cloned();
+        found.ok_or_else(|| Error::NoSuchUser(id.clone()))
+    }
+
+    async fn set_user_meta(
+        &self,
+        of: ProjectId,
+        id: &EndUserId,
+        change: Map<String, Value>,
+    ) -> Result<ConnectedUser, Error> {
+        ConfigPort::put_user(self, of, id, None).await?;
+        let mut state = self.state.lock();
+        let user = state.users.get_mut(id).expect("it was put");
+        user.meta.extend(change);
+        user.meta.retain(|_, value| !value.is_null());
+        Ok(user.clone())
+    }
+
     async fn put_user(
         &self,
         of: ProjectId,
@@ -381,6 +427,7 @@ impl ConfigPort for World {
             id: id.clone(),
             created_at: at(0),
             disabled_at: None,
+            meta: Map::new(),
         });
         if let Some(is_disabled) = is_disabled {
             user.disabled_at = is_disabled.then(|| at(60));
@@ -432,6 +479,8 @@ impl HistoryReader for World {
                 && cursor.is_none_or(|cursor| run.id < cursor)
                 && filter.workflow.is_none_or(|workflow| run.workflow == workflow)
                 && (filter.user.is_none() || filter.user == run.user)
+                && (filter.credential.is_none() || filter.credential == run.credential)
+                && (filter.configuration.is_none() || filter.configuration == run.configuration)
                 && filter.status.is_none_or(|status| run.status == status)
                 && filter.after.is_none_or(|after| run.created_at >= after)
                 && filter.before.is_none_or(|before| run.created_at < before)
@@ -452,6 +501,14 @@ impl HistoryReader for World {
     async fn input(&self, of: ProjectId, id: RunId) -> Result<Option<Payload>, history::Error> {
         self.history()?;
         Ok(self.state.lock().inputs.get(&id).filter(|_| of == project()).cloned())
+    }
+
+    async fn installation(
+        &self,
+        _of: ProjectId,
+        _id: RunId,
+    ) -> Result<Option<Installation>, history::Error> {
+        unreachable!("only replays ask for it, and those are of the control")
     }
 
     async fn steps(

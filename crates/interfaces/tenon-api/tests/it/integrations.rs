@@ -65,7 +65,8 @@ async fn an_integration_is_added_set_up_switched_off_and_removed() {
         added,
         json!({
             "id": integration_id(), "connector": CONNECTOR, "active": true, "apps": {},
-            "created_at": "2026-03-01T08:00:00Z", "updated_at": "2026-03-01T08:00:00Z",
+            "document": null, "created_at": "2026-03-01T08:00:00Z",
+            "updated_at": "2026-03-01T08:00:00Z",
         })
     );
     let app = json!({

@@ -11,6 +11,7 @@ mod malformed;
 mod oauth;
 mod openapi;
 mod outages;
+mod proxy_calls;
 mod runs;
 mod users;
 mod workflows;
@@ -46,6 +47,7 @@ impl Bench {
             plans: world.clone(),
             config: world.clone(),
             history: world.clone(),
+            calls: world.clone(),
             control: world.clone(),
             blobs: world.clone(),
             functions: None,

@@ -1,13 +1,13 @@
 //! `/oauth`: users' browsers, which have no key.
 
 use axum::body::Body;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use tenon_config::{ConnectFault, ConnectOutcome, SessionLink};
 use tower::ServiceExt;
 
 use super::Bench;
-use super::fakes::connect::{NONCE, STATE, credential_id, session_id};
+use super::fakes::connect::{NONCE, STATE, credential_id, integration_id, session_id};
 use super::fakes::{project, uuid};
 
 struct Answer {
@@ -39,10 +39,23 @@ impl Answer {
     }
 }
 
+/// What browsers say of a window that goes somewhere.
+const WINDOW: (&str, &str) = ("sec-fetch-mode", "navigate");
+
 async fn get(bench: &Bench, path: &str, cookie: Option<String>) -> Answer {
-    let mut request = Request::get(path);
-    if let Some(cookie) = cookie {
-        request = request.header("cookie", cookie);
+    let cookie = cookie.as_deref().map(|cookie| ("cookie", cookie));
+    ask(bench, Method::GET, path, &[Some(WINDOW), cookie]).await
+}
+
+async fn ask(
+    bench: &Bench,
+    method: Method,
+    path: &str,
+    headers: &[Option<(&str, &str)>],
+) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers.iter().flatten() {
+        request = request.header(*name, *value);
     }
     let request = request.body(Body::empty()).expect("it is a valid request");
     let response = bench.router.clone().oneshot(request).await.expect("the router answers");
@@ -108,6 +121,7 @@ async fn the_end_tells_the_window_that_opened_it_and_nobody_else() {
     bench.world.end_with(ConnectOutcome::Connected {
         credential: credential_id(1),
         account: Some("<ann>".to_owned()),
+        is_pending: false,
     });
     for path in [callback(), callback().replace("/oauth/callback", "/oauth")] {
         let answer = get(&bench, &path, cookie("tenon-connect-")).await;
@@ -115,6 +129,12 @@ async fn the_end_tells_the_window_that_opened_it_and_nobody_else() {
         assert!(answer.text.contains(r#""origin":"https://app.example""#), "{}", answer.text);
         assert!(answer.text.contains(&credential_id(1).to_string()), "{}", answer.text);
         assert!(answer.text.contains("postMessage(end.message, end.origin)"), "{}", answer.text);
+        let sdk = format!(
+            r#""sdk":{{"type":"oauth_success_callback","credential":{{"integrationId":"{}","payload":{{"tenonSession":"{}"}}}}}}"#,
+            integration_id(),
+            session_id()
+        );
+        assert!(answer.text.contains(&sdk), "{}", answer.text);
         assert!(
             answer.header("set-cookie").contains("=; Path=/; Max-Age=0"),
             "it has done its work"
@@ -130,15 +150,72 @@ async fn a_failure_says_what_happened_and_what_to_do() {
         message: "access was not granted: <script>alert(1)</script>".to_owned(),
     });
     let answer = get(&bench, &callback(), cookie("tenon-connect-")).await;
-    answer.says(400, "Access was not granted: &lt;script&gt;alert(1)&lt;/script&gt;.");
+    answer.says(403, "Access was not granted: &lt;script&gt;alert(1)&lt;/script&gt;.");
     assert_eq!(answer.text.matches("<script").count(), 2, "{}", answer.text);
-    assert!(answer.text.contains("try again"), "{}", answer.text);
+    assert!(answer.text.contains("start again and grant access"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_page_has_the_status_of_its_code() {
+    let bench = Bench::new();
+    for (code, status) in [
+        ("connect_denied", 403),
+        ("connect_failed", 424),
+        ("connect_issuer", 400),
+        ("credential_invalid", 422),
+        ("a_code_of_a_newer_process", 400),
+    ] {
+        bench.world.end_with(ConnectOutcome::Failed {
+            code: code.to_owned(),
+            message: "it did not work".to_owned(),
+        });
+        get(&bench, &callback(), cookie("tenon-connect-")).await.says(status, "It did not work.");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_lacks_something_sends_the_user_back_to_the_application() {
+    let bench = Bench::new();
+    bench.world.end_with(ConnectOutcome::Connected {
+        credential: credential_id(1),
+        account: None,
+        is_pending: true,
+    });
+    let answer = get(&bench, &callback(), cookie("tenon-connect-")).await;
+    answer.says(200, "needs a little more");
+    assert!(answer.text.contains(r#""credential_status":"pending""#), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_preview_of_the_link_begins_nothing() {
+    let bench = Bench::new();
+    let path = format!("/oauth/start/{}", link());
+    let image = [Some(("sec-fetch-mode", "no-cors")), Some(("sec-fetch-dest", "image"))];
+    let ahead = [Some(WINDOW), Some(("sec-purpose", "prefetch;prerender"))];
+    for (method, headers, status) in [
+        (Method::GET, &[][..], 200),
+        (Method::GET, &image, 200),
+        (Method::HEAD, &[Some(WINDOW)], 200),
+        (Method::GET, &ahead, 403),
+    ] {
+        let answer = ask(&bench, method.clone(), &path, headers).await;
+        let page = if method == Method::HEAD { "" } else { "href=\"?continue=1\"" };
+        answer.says(status, page);
+        assert!(answer.headers.get("set-cookie").is_none(), "{method} {headers:?}");
+        assert_eq!(bench.world.starts(), 0, "{method} {headers:?}");
+    }
+    let gone_on = ask(&bench, Method::GET, &format!("{path}?continue=1"), &[]).await;
+    assert_eq!((gone_on.status, bench.world.starts()), (StatusCode::SEE_OTHER, 1));
 }
 
 #[tokio::test]
 async fn a_browser_that_is_turned_away_sees_why() {
     let bench = Bench::new();
-    bench.world.end_with(ConnectOutcome::Connected { credential: credential_id(1), account: None });
+    bench.world.end_with(ConnectOutcome::Connected {
+        credential: credential_id(1),
+        account: None,
+        is_pending: false,
+    });
     get(&bench, &callback(), None).await.says(400, "This browser is not the one that began");
     get(&bench, "/oauth/callback", cookie("tenon-connect-")).await.says(400, "not known");
     let twice = format!("{}&state=x", callback());
@@ -174,5 +251,5 @@ async fn an_outage_is_a_page_too_and_shows_no_cause() {
     let bench = Bench::new();
     bench.world.turn_away(ConnectFault::Away { reason: "it is down".into(), retry_after: None });
     let answer = get(&bench, &format!("/oauth/start/{}", link()), None).await;
-    answer.says(400, "The provider cannot be used now: it is down; please try again later.");
+    answer.says(424, "The provider cannot be used now: it is down; please try again later.");
 }

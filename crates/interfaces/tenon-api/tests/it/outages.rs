@@ -17,6 +17,7 @@ async fn a_store_that_is_away_gives_503_without_its_cause() {
     for (method, path, body) in [
         (Method::GET, "/runs".to_owned(), None),
         (Method::GET, format!("/runs/{}", run(1)), None),
+        (Method::GET, "/proxy-calls".to_owned(), None),
         (Method::GET, format!("/runs/{}/events", run(1)), None),
         (Method::GET, "/workflows".to_owned(), None),
         (Method::POST, "/workflows/apply".to_owned(), Some(apply)),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
-use tenon_domain::{EndUserId, StepId};
+use tenon_domain::{ConfigurationId, CredentialId, EndUserId, StepId};
 use tenon_exec::ports::history::{Payload, RunStatus, StepError, StepStatus};
 use tenon_exec::ports::script::ConsoleLine;
 
@@ -36,6 +36,8 @@ async fn a_run_is_shown_in_full() {
       "workflow": "welcome",
       "version_id": "04000000-0000-4000-8000-000000000001",
       "user": "user-17",
+      "credential": null,
+      "configuration": null,
       "trigger": "app_event",
       "status": "failed",
       "error": {
@@ -83,10 +85,19 @@ async fn each_filter_leaves_the_runs_it_says() {
     other.workflow = workflow(2);
     other.user = Some(EndUserId::new("a b&c"));
     other.status = RunStatus::Failed;
+    let (credential, configuration) = (CredentialId::new(), ConfigurationId::new());
+    other.credential = Some(credential);
+    other.configuration = Some(configuration);
     bench.world.add_run(other, Vec::new());
     let workflow_filter = format!("workflow={}", workflow(2));
+    let credential_filter = format!("credential={credential}");
+    let configuration_filter = format!("configuration={configuration}");
+    let other_account = format!("credential={}", CredentialId::new());
     for (query, expected) in [
         (workflow_filter.as_str(), vec![4]),
+        (credential_filter.as_str(), vec![4]),
+        (configuration_filter.as_str(), vec![4]),
+        (other_account.as_str(), vec![]),
         ("user=a%20b%26c", vec![4]),
         ("status=failed", vec![4]),
         ("status=succeeded", vec![3, 2, 1]),

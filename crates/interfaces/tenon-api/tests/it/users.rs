@@ -17,7 +17,7 @@ async fn a_user_is_added_changed_and_left_as_it_is() {
             200,
             json!({
                 "id": "user-17", "disabled": false, "created_at": "2026-03-01T08:00:00Z",
-                "disabled_at": null,
+                "disabled_at": null, "meta": {},
             })
         )
     );
@@ -26,6 +26,20 @@ async fn a_user_is_added_changed_and_left_as_it_is() {
     assert_eq!(bench.put("/users/user-17", json!({})).await.1["disabled"], true);
     let (_, body) = bench.put("/users/user-17", json!({"disabled": false})).await;
     assert_eq!(body["disabled"], false);
+}
+
+#[tokio::test]
+async fn metadata_is_merged_and_shown() {
+    let bench = Bench::new();
+    problem(bench.get("/users/ann").await, 404, "not_found");
+    let change = json!({"meta": {"plan": "pro", "seats": 3}});
+    let (_, body) = bench.patch("/users/ann", change).await;
+    assert_eq!(body["meta"], json!({"plan": "pro", "seats": 3}));
+    let change = json!({"meta": {"seats": null}, "disabled": true});
+    let (_, body) = bench.patch("/users/ann", change).await;
+    assert_eq!((&body["meta"], &body["disabled"]), (&json!({"plan": "pro"}), &json!(true)));
+    assert_eq!(bench.get("/users/ann").await.1["meta"], json!({"plan": "pro"}));
+    problem(bench.patch("/users/ann", json!({"meta": []})).await, 422, "invalid_field");
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn documents_are_deployed_and_the_same_ones_change_nothing() {
     let body = apply(&bench, documents.clone()).await;
     assert_eq!(
         body,
-        json!({"dry_run": false, "applied": [
+        json!({"dry_run": false, "integrations": [], "applied": [
             {"workflow_id": workflow(1), "name": "welcome", "version_id": version(1),
              "version": 1, "changed": true},
             {"workflow_id": workflow(2), "name": "bye", "version_id": version(1),
@@ -47,12 +47,29 @@ async fn a_dry_run_tells_and_deploys_nothing() {
     let (_, body) = bench.post("/workflows/apply", request).await;
     assert_eq!(
         body,
-        json!({"dry_run": true, "applied": [
+        json!({"dry_run": true, "integrations": [], "applied": [
             {"workflow_id": null, "name": "welcome", "version_id": null, "version": 1,
              "changed": true},
         ]})
     );
     assert_eq!(bench.get("/workflows").await.1, json!({"workflows": []}));
+}
+
+#[tokio::test]
+async fn integrations_are_applied_with_workflows_in_one_call() {
+    let bench = Bench::new();
+    let slack =
+        json!({"file": "slack.yaml", "text": "kind: integration\nversion: 1\nconnector: slack\n"});
+    let body = apply(&bench, json!([document("welcome", 1), slack])).await;
+    assert_eq!(body["applied"].as_array().map(Vec::len), Some(1));
+    assert_eq!(body["integrations"][0]["connector"], "slack");
+    assert!(body["integrations"][0]["integration_id"].is_string());
+
+    let request = json!({"documents": [slack, slack]});
+    let body = problem(bench.post("/workflows/apply", request).await, 422, "invalid_document");
+    assert_eq!(body["errors"][0]["pointer"], "/connector", "each connector once");
+    let test = json!({"document": slack, "input": {}});
+    problem(bench.post("/test-runs", test).await, 422, "invalid_field");
 }
 
 #[tokio::test]

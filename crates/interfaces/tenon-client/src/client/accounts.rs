@@ -1,15 +1,15 @@
 //! Connectors, integrations, accounts, signing keys and events.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tenon_domain::{ConnectSessionId, CredentialId};
 
 use super::{CALL_TIMEOUT, Client, part};
 use crate::error::Error;
 use crate::model::accounts::{
-    AccountConfiguration, AppChange, ConfigurationList, ConnectRequest, ConnectSession,
-    ConnectorList, ConnectorSummary, Credential, CredentialList, EventList, Integration,
-    IntegrationList, Probe, SigningKey, SigningKeyList,
+    AccountConfiguration, AppChange, ConfigurationChange, ConfigurationList, ConnectRequest,
+    ConnectSession, ConnectorList, ConnectorSummary, Credential, CredentialList, EventList,
+    Integration, IntegrationList, Probe, SigningKey, SigningKeyList,
 };
 
 impl Client {
@@ -117,6 +117,16 @@ impl Client {
         self.remove(&format!("credentials/{credential}")).await
     }
 
+    /// Gives what is asked for after linking.
+    pub async fn complete_setup(
+        &self,
+        credential: CredentialId,
+        fields: &Map<String, Value>,
+    ) -> Result<Credential, Error> {
+        let path = format!("credentials/{credential}/complete-setup");
+        self.json(self.post(&path, &json!({"fields": fields}))).await
+    }
+
     /// The configurations of an account, oldest first.
     pub async fn configurations(
         &self,
@@ -125,6 +135,36 @@ impl Client {
         let path = format!("credentials/{credential}/configurations");
         let list: ConfigurationList = self.json(self.get(&path)).await?;
         Ok(list.configurations)
+    }
+
+    /// Adds a configuration to an account.
+    pub async fn add_configuration(
+        &self,
+        credential: CredentialId,
+        external_id: Option<&str>,
+    ) -> Result<AccountConfiguration, Error> {
+        let path = format!("credentials/{credential}/configurations");
+        self.json(self.post(&path, &json!({"external_id": external_id}))).await
+    }
+
+    /// Changes a configuration, named by its id or by `ext:` and its external id.
+    pub async fn change_configuration(
+        &self,
+        credential: CredentialId,
+        name: &str,
+        change: &ConfigurationChange,
+    ) -> Result<AccountConfiguration, Error> {
+        let path = format!("credentials/{credential}/configurations/{}", part(name));
+        self.json(self.patch(&path, change)).await
+    }
+
+    /// Removes a configuration, named in the same way.
+    pub async fn remove_configuration(
+        &self,
+        credential: CredentialId,
+        name: &str,
+    ) -> Result<(), Error> {
+        self.remove(&format!("credentials/{credential}/configurations/{}", part(name))).await
     }
 
     /// The signing keys, revoked ones too, oldest first.
@@ -143,9 +183,10 @@ impl Client {
         self.remove(&format!("signing-keys/{}", part(id))).await
     }
 
-    /// Events behind a number, in order.
-    pub async fn events(&self, after: i64) -> Result<EventList, Error> {
-        self.json(self.get("event-log").query(&[("after", after)])).await
+    /// Events behind a number, in order; at most `limit`, 1 to 200.
+    pub async fn events(&self, after: i64, limit: u32) -> Result<EventList, Error> {
+        let query = [("after", after), ("limit", i64::from(limit))];
+        self.json(self.get("event-log").query(&query)).await
     }
 
     async fn remove(&self, path: &str) -> Result<(), Error> {

@@ -41,6 +41,9 @@ pub struct AuthMethod {
     pub browser: bool,
     /// What the user fills in.
     pub fields: Vec<ConnectField>,
+    /// What the user is asked for after linking, where the provider did not say it.
+    #[serde(default)]
+    pub setup_fields: Vec<ConnectField>,
 }
 
 /// What a person fills in.
@@ -208,6 +211,8 @@ words! {
     ConnectStatus {
         /// Nobody came back yet.
         Open = "open",
+        /// A browser was sent to the provider.
+        Started = "started",
         /// The provider is asked.
         Working = "working",
         /// The account is linked.
@@ -260,6 +265,17 @@ pub struct AccountConfiguration {
     pub meta: Map<String, Value>,
     /// When it was added.
     pub created_at: Timestamp,
+}
+
+/// A change of a configuration: members are merged, a null removes one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ConfigurationChange {
+    /// Settings of the integration.
+    pub shared_settings: Map<String, Value>,
+    /// Settings of workflows.
+    pub workflow_settings: Map<String, Value>,
+    /// Meta.
+    pub meta: Map<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]

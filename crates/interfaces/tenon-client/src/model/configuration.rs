@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use tenon_domain::{VersionId, WorkflowId};
+use serde_json::{Map, Value};
+use tenon_domain::{IntegrationId, VersionId, WorkflowId};
 
 /// A workflow document as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,11 +29,25 @@ pub struct AppliedWorkflow {
     pub changed: bool,
 }
 
+/// What an apply did with one integration document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedIntegration {
+    /// The integration; `None` in a dry run.
+    pub integration_id: Option<IntegrationId>,
+    /// The connector.
+    pub connector: String,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
 /// What an apply did, in the order of the documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplyResult {
-    /// One entry a document.
+    /// One entry a workflow.
     pub applied: Vec<AppliedWorkflow>,
+    /// One entry an integration.
+    #[serde(default)]
+    pub integrations: Vec<AppliedIntegration>,
     /// Whether nothing was deployed.
     pub dry_run: bool,
 }
@@ -99,6 +113,9 @@ pub struct User {
     pub created_at: Timestamp,
     /// Since when nothing runs for the user.
     pub disabled_at: Option<Timestamp>,
+    /// What the builder's app says of the user.
+    #[serde(default)]
+    pub meta: Map<String, Value>,
 }
 
 /// A page of users, in order of their ids.

@@ -140,7 +140,15 @@ fn finish(mut response: Response, id: &RequestId) -> Response {
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID_HEADER, id.header_value());
+    // An old header that knows no list of origins; it would contradict a page that may be framed.
+    let may_be_framed = headers
+        .get(CONTENT_SECURITY_POLICY)
+        .and_then(|policy| policy.to_str().ok())
+        .is_some_and(|policy| policy.contains("frame-ancestors *"));
     for (name, value) in &SECURITY_HEADERS {
+        if may_be_framed && *name == X_FRAME_OPTIONS {
+            continue;
+        }
         headers.entry(name).or_insert_with(|| value.clone());
     }
     response

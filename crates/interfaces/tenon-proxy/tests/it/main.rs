@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod callers;
+mod certificates;
 mod failures;
 mod limits;
 mod requests;

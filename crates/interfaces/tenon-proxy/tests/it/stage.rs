@@ -13,12 +13,13 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Map;
 use tenon_contract::plan::{
-    ApiKeyDigest, CredentialPlan, IntegrationPlan, PlanError, PlanSource, ProjectPlan, UserPlan,
-    WorkflowPlan,
+    ApiKeyDigest, CredentialPlan, InstallationsPlan, IntegrationPlan, PlanError, PlanSource,
+    ProjectPlan, UserPlan, WorkflowPlan,
 };
 use tenon_contract::quota::Quotas;
 use tenon_domain::{
     ApiKeyId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId, SystemClock, VersionId,
+    WorkflowId,
 };
 use tenon_egress::{EgressSettings, HttpEgress};
 use tenon_http_kit::{LayerSettings, ServeSettings, serve, with_layers};
@@ -69,6 +70,14 @@ impl PlanSource for Plans {
     ) -> Result<Option<Arc<UserPlan>>, PlanError> {
         let plan = self.user.lock().clone();
         Ok((plan.user == *user).then(|| Arc::new(plan)))
+    }
+
+    async fn installations(
+        &self,
+        _: ProjectId,
+        _: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError> {
+        Ok(None)
     }
 
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {
@@ -215,6 +224,13 @@ fn user_plan(
         secret: SecretId::new(),
         fields: Map::new(),
         created_at: Timestamp::UNIX_EPOCH,
+        configurations: Vec::new(),
     });
-    UserPlan { project, user: user.clone(), revision: 1, credentials: credentials.collect() }
+    UserPlan {
+        project,
+        user: user.clone(),
+        revision: 1,
+        credentials: credentials.collect(),
+        meta: Map::new(),
+    }
 }

@@ -64,11 +64,11 @@ fn manifest() -> Value {
     })
 }
 
-fn grant_key() -> GrantKey {
+pub fn grant_key() -> GrantKey {
     GrantKey::new(SecretBytes::new(vec![7; 32])).expect("32 bytes")
 }
 
-fn vault() -> Arc<VaultService> {
+pub fn vault() -> Arc<VaultService> {
     let (faults, clock) = (VaultFaults::default(), Arc::new(SystemClock));
     let root = Arc::new(MemoryRoot::new("root", faults.clone()));
     let (service, background) = VaultService::new(Parts {
@@ -112,6 +112,7 @@ impl Whole {
             secret: SecretId::new(),
             fields: Map::new(),
             created_at: Timestamp::now(),
+            configurations: Vec::new(),
         };
         let api = vault.for_caller(Caller::Api);
         let subject = Subject::Credential { credential: credential.id, user: user.clone() };
@@ -133,7 +134,13 @@ impl Whole {
         let values = values.as_object().expect("an object").clone();
         let app = AppPlan { values, secret: Some(app), scopes: Vec::new() };
         plan.integrations[0].apps.insert(method.to_owned(), app);
-        let user = UserPlan { project, user, revision: 1, credentials: vec![credential] };
+        let user = UserPlan {
+            project,
+            user,
+            revision: 1,
+            credentials: vec![credential],
+            meta: Map::new(),
+        };
         let access = CredentialAccess::new(AccessParts {
             vault: vault.for_caller(Caller::Proxy),
             egress: Arc::new(way_out()),

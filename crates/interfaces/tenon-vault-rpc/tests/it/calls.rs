@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tenon_contract::vault::{
-    RefreshClaim, RefreshFinish, RefreshOutcome, SecretState, Vault as _, VaultError,
+    Generation, RefreshClaim, RefreshFinish, RefreshOutcome, SecretState, SharedValue, Vault as _,
+    VaultError,
 };
 use tenon_domain::{ProjectId, RunId, SecretId};
 
@@ -20,6 +21,27 @@ async fn a_worker_opens_what_the_api_kept_against_a_grant_of_its_run() {
     let opened = vault.client("worker").open(secret, &access).await.expect("the grant holds");
     assert_eq!(opened.value.expose(), b"t0ken");
     assert_eq!(opened.head, head);
+}
+
+#[tokio::test]
+async fn the_key_of_a_shared_value_comes_again_against_a_grant_only() {
+    let vault = Installation::start().await;
+    let (secret, owner, run) = (SecretId::new(), vault.owner(), RunId::new());
+    let created = vault.client("api").create(secret, &owner, value("hush")).await;
+    created.expect("the api may keep values");
+    let access = vault.access(run, Some(vault.grant(run)));
+    let worker = vault.client("worker");
+    let shared = worker.open_to_share(secret, &access).await.expect("it has the grant");
+    assert_eq!(shared.opened.value.expose(), b"hush");
+    let key = shared.key.expect("it is shared");
+    let found = SharedValue { secret, version: 1, owner, generation: key.generation };
+    let again = worker.sharing_key(&found, &access).await.expect("it has the grant");
+    assert_eq!(again.expect("the vault knows it").key.expose(), key.key.expose());
+    let without = worker.sharing_key(&found, &vault.access(run, None)).await;
+    assert!(matches!(without, Err(VaultError::Refused { .. })));
+    let unknown = SharedValue { generation: Generation([7; 16]), ..found };
+    let none = worker.sharing_key(&unknown, &access).await.expect("it may ask");
+    assert!(none.is_none());
 }
 
 #[tokio::test]

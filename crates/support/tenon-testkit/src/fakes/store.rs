@@ -6,13 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tenon_domain::{ProjectId, RunId, StepId};
+use tenon_domain::{ConfigurationId, ProjectId, RunId, StepId};
 use tenon_exec::ports::history::RunStatus;
 use tenon_exec::ports::queue::{DueMs, Generation};
-use tenon_exec::ports::schedule::{ScheduleKey, ScheduleStore};
+use tenon_exec::ports::schedule::{ScheduleKey, ScheduleStore, TickPart, TickProgress};
 use tenon_exec::ports::store::{
-    Accept, Accepted, Batch, Error, Finish, Iteration, Job, JobStore, OpenJob, ResultScope,
-    StepRow, StoredResult,
+    Accept, Accepted, Batch, Error, Finish, InstallationScope, Iteration, Job, JobStore, OpenJob,
+    ResultScope, StepRow, StoredResult,
 };
 
 use super::{Entry, Journal, Presence};
@@ -26,6 +26,9 @@ struct Rows {
     ended: HashMap<RunId, Finish>,
     once: HashMap<(ProjectId, String), ([u8; 32], RunId)>,
     ticks: HashMap<ScheduleKey, Timestamp>,
+    /// Ticks that were accepted in part.
+    ticking: HashMap<ScheduleKey, (Timestamp, ConfigurationId)>,
+    parts_to_lose: u32,
     generation: u32,
     refused_steps: Vec<StepId>,
     refused_runs: Vec<RunId>,
@@ -68,6 +71,11 @@ impl MemoryStore {
         self.rows.lock().replies_to_lose = count;
     }
 
+    /// Commits the next `count` parts of ticks and says that it failed.
+    pub fn lose_parts(&self, count: u32) {
+        self.rows.lock().parts_to_lose = count;
+    }
+
     /// Puts an open job there, as if it had been accepted.
     pub fn put(&self, job: Job) {
         self.rows.lock().open.insert(job.run, (job, None));
@@ -98,6 +106,27 @@ impl MemoryStore {
 }
 
 impl Rows {
+    fn cancel(&mut self, run: RunId) {
+        let finish = Finish {
+            run,
+            status: RunStatus::Cancelled,
+            error: None,
+            started_at: None,
+            finished_at: Timestamp::now(),
+        };
+        self.commit(&Batch { finishes: vec![finish], ..Batch::default() });
+    }
+
+    fn progress(&self, key: &ScheduleKey, tick: Timestamp) -> TickProgress {
+        if self.ticks.get(key).is_some_and(|last| *last >= tick) {
+            return TickProgress::Done;
+        }
+        match self.ticking.get(key) {
+            Some((at, through)) if *at == tick => TickProgress::Through(*through),
+            _ => TickProgress::Untouched,
+        }
+    }
+
     fn accept(&mut self, item: &Accept) -> Accepted {
         let job = &item.job;
         if let Some(once) = &item.once {
@@ -263,15 +292,36 @@ impl JobStore for MemoryStore {
         if rows.open.get(&run).is_none_or(|(job, _)| job.project != project) {
             return Ok(false);
         }
-        let finish = Finish {
-            run,
-            status: RunStatus::Cancelled,
-            error: None,
-            started_at: None,
-            finished_at: Timestamp::now(),
-        };
-        rows.commit(&Batch { finishes: vec![finish], ..Batch::default() });
+        rows.cancel(run);
         Ok(true)
+    }
+
+    async fn cancel_installation(
+        &self,
+        project: ProjectId,
+        scope: InstallationScope,
+        until: Timestamp,
+    ) -> Result<Vec<RunId>, Error> {
+        self.check("cancel the runs of an installation")?;
+        let mut rows = self.rows.lock();
+        let is_meant = |job: &Job| {
+            let Some(installation) = &job.installation else { return false };
+            job.project == project
+                && job.accepted_at <= until
+                && match scope {
+                    InstallationScope::Account(id) => installation.credential == id,
+                    InstallationScope::Configuration(id) => installation.configuration == id,
+                    InstallationScope::Workflow(id, workflow) => {
+                        installation.configuration == id && job.workflow == workflow
+                    }
+                }
+        };
+        let open = rows.open.values().filter(|(job, _)| is_meant(job));
+        let runs: Vec<RunId> = open.map(|(job, _)| job.run).collect();
+        for run in &runs {
+            rows.cancel(*run);
+        }
+        Ok(runs)
     }
 
     async fn generation(&self) -> Result<Generation, Error> {
@@ -318,6 +368,50 @@ impl ScheduleStore for MemoryStore {
         }
         rows.ticks.insert(key.clone(), tick);
         rows.open.insert(job.run, (job.clone(), None));
+        Ok(true)
+    }
+
+    async fn tick_progress(
+        &self,
+        key: &ScheduleKey,
+        tick: Timestamp,
+    ) -> Result<TickProgress, Error> {
+        self.check("read a tick")?;
+        Ok(self.rows.lock().progress(key, tick))
+    }
+
+    async fn accept_tick_part(
+        &self,
+        key: &ScheduleKey,
+        part: TickPart,
+        jobs: &[Job],
+    ) -> Result<bool, Error> {
+        // A commit never comes at once: two who look at the same time meet here.
+        tokio::task::yield_now().await;
+        self.check("accept a part of a tick")?;
+        let mut rows = self.rows.lock();
+        let begins_at = match part.after {
+            None => TickProgress::Untouched,
+            Some(after) => TickProgress::Through(after),
+        };
+        if rows.progress(key, part.tick) != begins_at {
+            return Ok(false);
+        }
+        match part.through {
+            Some(through) => drop(rows.ticking.insert(key.clone(), (part.tick, through))),
+            None => {
+                rows.ticking.remove(key);
+                rows.ticks.insert(key.clone(), part.tick);
+            }
+        }
+        for job in jobs {
+            rows.open.insert(job.run, (job.clone(), None));
+        }
+        if rows.parts_to_lose > 0 {
+            rows.parts_to_lose -= 1;
+            let source = "the answer was lost, as the test asked".into();
+            return Err(Error::Unavailable { action: "accept a part of a tick", source });
+        }
         Ok(true)
     }
 }

@@ -54,6 +54,7 @@ fn row(input: &Bytes) -> Accept {
         workflow: WorkflowId::new(),
         version: VersionId::new(),
         user: None,
+        installation: None,
         trigger: TriggerKind::Request,
         mode: RunMode::Live,
         input: Payload::Inline(input.clone()),

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 /// Clock ticks a second of `/proc/<pid>/stat` (`USER_HZ`, 100 on every Linux that we run on).
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -60,6 +62,13 @@ impl Tree {
         members.retain(|pid| stats.contains_key(pid));
         members
     }
+}
+
+/// CPU time of the calling thread so far: the first number of `/proc/<pid>/schedstat`, nanoseconds.
+pub fn cpu_of_this_thread() -> anyhow::Result<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = text.split_ascii_whitespace().next().and_then(|number| number.parse().ok());
+    Ok(Duration::from_nanos(nanos.context("/proc/thread-self/schedstat holds no number")?))
 }
 
 fn all() -> HashMap<u32, Stat> {

@@ -1,17 +1,22 @@
 //! Secrets that are easy to recognise go through everything, and then they are looked for in all
-//! that was written: rows and files of all databases, blobs, logs at debug level.
+//! that was written: rows and files of all databases, blobs, logs at debug level with all their
+//! spans, every command that Redis got and what it holds, and the bodies of errors.
 //!
 //! `TENON_CANARIES` is how many accounts there are, 300 when left out; 10,000 for a release.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tenon_testkit::fakes::oauth_provider::Fault;
+use tenon_testkit::redis_server::RedisServer;
 use tokio::task::JoinSet;
 
 use super::installation::Installation;
 use super::provider::{KEY_PREFIX, LARGE_TEXT, Provider};
-use super::stage::Stage;
+use super::redis_record::RedisRecord;
+use super::stage::{Browser, Stage};
 use super::traces::Traces;
 use crate::product::{answer, fresh_name, text_of};
 
@@ -33,7 +38,10 @@ fn accounts() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_left_anywhere() {
-    let installation = Installation::start("debug").await;
+    let redis = RedisServer::start().expect("Redis starts");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let record = RedisRecord::start(&redis, folder.path().join("redis-commands"));
+    let installation = Installation::start_with_redis(redis, "debug").await;
     let provider = Provider::start().await;
     let stage = Arc::new(Stage::of(installation.product(), provider, &json!({})).await);
     let events = Arc::new(Events::deploy(&stage).await);
@@ -53,12 +61,13 @@ async fn no_secret_is_left_anywhere() {
     everything_goes_wrong(&stage, &events).await;
     let name = stage.user.clone();
     drop(stage);
+    let redis = record.finish(installation.redis().expect("it was started with one"));
 
     let others = [&name, &installation.project, LARGE_TEXT];
     let [mut users, mut projects, mut large] = others.map(Traces::of_plain);
     let mut traces = Traces::of(MARK);
     for looked_for in [&mut traces, &mut users, &mut projects, &mut large] {
-        search_everything(&installation, looked_for).await;
+        search_everything(&installation, &redis, looked_for).await;
     }
     println!("{count} accounts, {} bytes searched", traces.bytes());
     // The search itself works: what is no secret is found in rows, in files and in the log.
@@ -66,16 +75,20 @@ async fn no_secret_is_left_anywhere() {
     assert!(users.is_in("/pg_wal/"), "{:#?}", users.found());
     assert!(projects.is_in(".log"), "{:#?}", projects.found());
     assert!(large.is_in("/blobs/"), "{:#?}", large.found());
+    assert!(projects.is_in("/redis-commands"), "{:#?}", projects.found());
+    assert!(projects.is_in("/dump.rdb"), "{:#?}", projects.found());
+    assert!(!users.is_in("/dump.rdb"), "Redis keeps names: {:#?}", users.found());
     assert!(traces.found().is_empty(), "secrets are left:\n{:#?}", traces.found());
 }
 
-/// Looks into the rows of all databases and into the files of databases, blobs and logs.
-async fn search_everything(installation: &Installation, traces: &mut Traces) {
+/// Looks into the rows of all databases and into the files of databases, Redis, blobs and logs.
+async fn search_everything(installation: &Installation, redis: &[PathBuf], traces: &mut Traces) {
     for database in &installation.databases {
         traces.search_rows(&database.superuser_url).await;
     }
     let mut places = installation.logs();
     places.extend([installation.file("data"), installation.postgres_folder()]);
+    places.extend_from_slice(redis);
     for place in &places {
         traces.search_files(place);
     }
@@ -126,6 +139,10 @@ async fn live(stage: &Stage, events: &Events, number: usize) {
             let shown = stage.credential_in(&credential, "invalid").await;
             assert_eq!(shown["status_code"], "rejected", "{shown:#}");
             assert_clean(&shown);
+            // From now on Tenon itself answers, without asking the provider.
+            let (status, refused) = stage.proxied(&user, "/things/7").await;
+            assert!(status.is_client_error(), "{refused:#}");
+            assert_clean(&refused);
         }
     }
 }
@@ -138,6 +155,8 @@ async fn everything_goes_wrong(stage: &Stage, events: &Events) {
     let (status, refused) = stage.product.post(&path, &body).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{refused:#}");
     assert_clean(&refused);
+    linking_fails(stage).await;
+    renewing_is_refused_with_the_token(stage, events).await;
 
     let credential = stage.connect(&stage.user).await;
     let token = stage.provider.last_token("/me");
@@ -152,6 +171,38 @@ async fn everything_goes_wrong(stage: &Stage, events: &Events) {
     assert_clean(&probed);
     assert_clean(&stage.credential(&credential).await);
     assert_clean(&json!(stage.events(&credential).await));
+}
+
+/// Every fault of the token endpoint while an account is linked: the page for the user and what
+/// became of the session.
+async fn linking_fails(stage: &Stage) {
+    for fault in
+        [Fault::WrongClient, Fault::Html, Fault::Torn, Fault::MissingFields, Fault::ServerError]
+    {
+        let session = stage.session(&fresh_name(), &json!({})).await;
+        let mut browser = Browser::new();
+        let sent = browser.open(&text_of(&session["authorize_url"])).await;
+        let location = sent.location.expect("the browser is sent to the provider");
+        stage.provider.spoil([fault]);
+        let page = browser.open(&stage.provider.consent(&location)).await;
+        assert!(!page.status.is_success(), "{fault:?}: {}", page.text);
+        assert_clean(&json!([page.text, stage.outcome(&session).await]));
+    }
+}
+
+/// The refusal of a refresh repeats the refresh token, and ends the account.
+async fn renewing_is_refused_with_the_token(stage: &Stage, events: &Events) {
+    let user = fresh_name();
+    let credential = stage.connect(&user).await;
+    stage.provider.refuse(&stage.provider.last_token("/me"));
+    // One refusal may be a mistake of the provider; it is asked twice.
+    stage.provider.spoil([Fault::EchoesTheToken, Fault::EchoesTheToken]);
+    let run = stage.run_for(&user, &events.good).await;
+    assert_eq!(run["status"], "failed", "{run:#}");
+    let shown = stage.credential_in(&credential, "invalid").await;
+    let (status, refused) = stage.proxied(&user, "/things/7").await;
+    assert!(status.is_client_error(), "{refused:#}");
+    assert_clean(&json!([run, shown, refused, stage.events(&credential).await]));
 }
 
 /// What Tenon itself says holds no secret.

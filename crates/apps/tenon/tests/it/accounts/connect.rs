@@ -70,7 +70,7 @@ async fn a_user_who_says_no_is_told_and_may_begin_again() {
     let session = stage.session(&stage.user, &json!({})).await;
     let (mut browser, location) = begun(&session).await;
     let page = browser.open(&stage.provider.deny(&location)).await;
-    assert_refused(&page, StatusCode::BAD_REQUEST, "connect_denied");
+    assert_refused(&page, StatusCode::FORBIDDEN, "connect_denied");
     assert!(page.text.contains("the user said no"), "{}", page.text);
     let outcome = stage.outcome(&session).await;
     assert_eq!(
@@ -154,7 +154,7 @@ async fn what_the_provider_answers_wrongly_leaves_nothing_and_says_what_to_do() 
         let (mut browser, location) = begun(&session).await;
         stage.provider.spoil([fault]);
         let page = browser.open(&stage.provider.consent(&location)).await;
-        assert_refused(&page, StatusCode::BAD_REQUEST, "connect_failed");
+        assert_refused(&page, StatusCode::FAILED_DEPENDENCY, "connect_failed");
         let outcome = stage.outcome(&session).await;
         assert_eq!(outcome["status"], "failed", "{fault:?}: {outcome:#}");
         assert!(!outcome.to_string().contains("canary-"), "{fault:?}: {outcome:#}");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 use tenon_testkit::postgres_server::{PostgresServer, TestDatabase};
+use tenon_testkit::redis_server::RedisServer;
 
 use crate::product::{PATIENCE, Product, ends_within, signal, text_of, watch};
 
@@ -36,7 +37,9 @@ pub struct Installation {
     rest: Option<Running>,
     vault: Option<Running>,
     starts: u32,
-    /// Dropped after the processes.
+    /// Dropped after the processes. Without one the queue is in the process.
+    redis: Option<RedisServer>,
+    /// The same.
     _postgres: PostgresServer,
     folder: TempDir,
 }
@@ -50,6 +53,15 @@ struct Running {
 impl Installation {
     /// Makes keys, certificates, databases and a project, and starts both processes.
     pub async fn start(log_filter: &'static str) -> Self {
+        Self::start_on(None, log_filter).await
+    }
+
+    /// The same with a Redis of its own.
+    pub async fn start_with_redis(redis: RedisServer, log_filter: &'static str) -> Self {
+        Self::start_on(Some(redis), log_filter).await
+    }
+
+    async fn start_on(redis: Option<RedisServer>, log_filter: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let postgres = PostgresServer::start().expect("PostgreSQL starts");
         let mut databases = Vec::new();
@@ -72,6 +84,7 @@ impl Installation {
             vault: None,
             rest: None,
             starts: 0,
+            redis,
             _postgres: postgres,
             folder,
         };
@@ -85,6 +98,7 @@ impl Installation {
     fn set_up(&mut self) {
         self.tenon(&["vault", "new-root-key", "root.key"]);
         self.tenon(&["vault", "new-grant-key", "grant.key"]);
+        self.tenon(&["vault", "new-redis-key", "redis.key"]);
         self.tenon(&["certificates", "--out", "tls", "--vault-host", "127.0.0.1"]);
         let made = self.tenon(&["project", "ensure", "apart", "--json"]);
         let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
@@ -94,6 +108,11 @@ impl Installation {
     /// A file of the installation.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Its Redis, where it was started with one.
+    pub const fn redis(&self) -> Option<&RedisServer> {
+        self.redis.as_ref()
     }
 
     /// The folder of the databases' server, with its logs and everything that it keeps.
@@ -150,6 +169,11 @@ impl Installation {
             ("TENON_EGRESS__ALLOWED_NETWORKS", "127.0.0.0/8".to_owned()),
             ("TENON_VAULT__URL", self.vault_url().into()),
         ];
+        if let Some(redis) = &self.redis {
+            settings.push(("TENON_REDIS__URL", redis.url()));
+            let key = self.file("redis.key").display().to_string();
+            settings.push(("TENON_REDIS__KEY_FILE", key));
+        }
         if let Some(entries_max) = self.cache_entries_max {
             settings.push(("TENON_VAULT__CACHE_ENTRIES_MAX", entries_max.to_string()));
         }

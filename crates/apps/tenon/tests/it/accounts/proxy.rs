@@ -60,6 +60,33 @@ async fn the_own_route_calls_with_the_credential_and_not_with_the_callers_key() 
 }
 
 #[tokio::test]
+async fn each_call_is_in_the_log_without_its_query() {
+    let stage = Stage::shared().await;
+    stage.connect(&stage.user).await;
+    let call = stage
+        .proxy_call(Method::POST, "/orders/17?token=not-to-be-kept")
+        .header("x-tenon-user", &stage.user)
+        .json(&json!({ "item": 1 }));
+    assert_eq!(call.send().await.expect("the product answers").status(), StatusCode::OK);
+    let path = format!("/proxy-calls?user={}", stage.user);
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let page = loop {
+        let (status, page) = stage.product.get(&path).await;
+        assert_eq!(status, StatusCode::OK, "{page:#}");
+        if page["calls"].as_array().is_some_and(|calls| !calls.is_empty()) {
+            break page;
+        }
+        assert!(std::time::Instant::now() < give_up, "the call is not in the log");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    let logged = &page["calls"][0];
+    assert_eq!((&logged["method"], &logged["status"]), (&json!("POST"), &json!(200)), "{page:#}");
+    assert_eq!((&logged["path"], &logged["attempts"]), (&json!("/orders/17"), &json!(1)));
+    assert_eq!((&logged["complete"], &logged["problem"]), (&json!(true), &json!(null)));
+    assert!(!page.to_string().contains("not-to-be-kept"), "{page:#}");
+}
+
+#[tokio::test]
 async fn the_sdk_route_takes_a_users_signed_token() {
     let stage = Stage::shared().await;
     stage.connect(&stage.user).await;

@@ -243,7 +243,7 @@ impl Browser {
     pub async fn open(&mut self, url: &str) -> Page {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = self.http.get(url);
+        let mut request = self.http.get(url).header("sec-fetch-mode", "navigate");
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
         }

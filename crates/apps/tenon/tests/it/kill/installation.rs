@@ -91,7 +91,10 @@ impl Installation {
             ("TENON_EXECUTION__RUNS_IN_FLIGHT_MAX".to_owned(), RUNS_IN_FLIGHT_MAX.to_string()),
         ];
         if let Some(redis) = &redis {
+            let key = folder.path().join("redis.key");
+            std::fs::write(&key, [7; 32])?;
             environment.push(("TENON_REDIS__URL".to_owned(), redis.url()));
+            environment.push(("TENON_REDIS__KEY_FILE".to_owned(), key.display().to_string()));
         }
         if let Some(guard) = guard {
             environment.push(("TENON_REMOVE_GUARD".to_owned(), guard.to_owned()));

@@ -198,6 +198,7 @@ impl Rig {
             secret: SecretId::new(),
             fields: linked.fields,
             created_at: Timestamp::now(),
+            configurations: Vec::new(),
         };
         let subject = Subject::Credential { credential: credential.id, user: self.user.clone() };
         let owner = SecretOwner { project: self.project, subject };
@@ -334,10 +335,11 @@ impl Rig {
     /// Sends a call with the credential and the connector's own headers in it.
     async fn send(&self, ready: &Ready, mut call: Call) -> Answer {
         let injected = ready.inject(&mut call, None, Timestamp::now());
-        injected.expect("the credential fits the call");
+        let identity = injected.expect("the credential fits the call").client_certificate;
         let Call { method, url, headers, body } = call;
         let (timeout, response_bytes_max) = (CALL_TIMEOUT, ANSWER_BYTES_MAX);
-        let request = OutboundRequest { method, url, headers, body, timeout, response_bytes_max };
+        let request =
+            OutboundRequest { method, url, headers, body, identity, timeout, response_bytes_max };
         let answer = self.detour.send(request).await;
         let answer = answer.unwrap_or_else(|error| panic!("no answer: {error}"));
         Answer { status: answer.status, headers: answer.headers, body: answer.body }

@@ -57,17 +57,28 @@ pub(super) fn check_integration_request(
 }
 
 fn check_connector(name: &str, pointer: &str, findings: &mut Vec<Finding>) {
+    if let Some(problem) = connector_name_problem(name) {
+        findings.push(problem.into_finding(&format!("{pointer}/connector")));
+    }
+}
+
+/// A text that is no connector's name.
+pub(crate) struct ConnectorNameProblem;
+
+impl ConnectorNameProblem {
+    pub(crate) fn into_finding(self, pointer: &str) -> Finding {
+        Finding::new("invalid_name", pointer, "this is not the name of a connector")
+            .help("write a name such as slack, or custom.crm for one of the project's own")
+    }
+}
+
+/// Whether a text has the form of a connector's name. Whether there is one is not known here.
+pub(crate) fn connector_name_problem(name: &str) -> Option<ConnectorNameProblem> {
     let own = name.strip_prefix("custom.").unwrap_or(name);
     let is_fine = (1..=63).contains(&own.len())
         && !own.starts_with('-')
         && own.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if !is_fine {
-        let message = "this is not the name of a connector";
-        findings.push(
-            Finding::new("invalid_name", format!("{pointer}/connector"), message)
-                .help("write a name such as slack, or custom.crm for one of the project's own"),
-        );
-    }
+    (!is_fine).then_some(ConnectorNameProblem)
 }
 
 fn check_account(account: Option<&Source>, pointer: &str, findings: &mut Vec<Finding>) {

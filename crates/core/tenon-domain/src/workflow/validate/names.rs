@@ -8,7 +8,7 @@ use crate::workflow::document::Workflow;
 use crate::workflow::graph::StepIndex;
 
 /// Words that templates use for something else.
-pub(super) const RESERVED: [&str; 5] = ["trigger", "self", "user", "run", "settings"];
+pub(super) const RESERVED: [&str; 6] = ["trigger", "self", "user", "run", "settings", "shared"];
 
 /// Words that templates read as values.
 const LITERALS: [&str; 3] = ["true", "false", "null"];
@@ -23,6 +23,7 @@ pub(super) fn check(workflow: &Workflow, limits: &DocumentLimits, findings: &mut
     let steps_max = limits.steps_max.min(usize::from(StepIndex::MAX));
     check_count("/steps", "steps", workflow.steps.len(), steps_max, findings);
     check_count("/triggers", "triggers", workflow.triggers.len(), limits.triggers_max, findings);
+    check_count("/inputs", "inputs", workflow.inputs.len(), limits.inputs_max, findings);
     if workflow.steps.is_empty() {
         findings.push(Finding::new("no_steps", "/steps", "a workflow needs at least one step"));
     }

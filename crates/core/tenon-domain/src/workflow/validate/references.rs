@@ -53,6 +53,7 @@ impl Reader<'_> {
         let problem = match reference.root.as_str() {
             "trigger" => self.check_trigger(reference),
             "settings" => self.check_setting(reference),
+            "shared" => self.check_shared(reference),
             "self" => self.check_self(reference, site),
             "user" | "run" => None,
             _ => self.check_step(reference),
@@ -74,6 +75,7 @@ impl Reader<'_> {
             Trigger::AppEvent { .. } => field == "event",
             Trigger::Request {} => field == "request",
             Trigger::Schedule { .. } => field == "schedule",
+            Trigger::IntegrationEnabled {} => false,
         };
         let triggers = &self.workflow.triggers;
         if triggers.is_empty() || triggers.iter().any(is_set) || reference.is_optional {
@@ -86,13 +88,24 @@ impl Reader<'_> {
 
     fn check_setting(&self, reference: &Reference) -> Option<Problem> {
         let name = first_key(reference)?;
-        let values = &self.workflow.settings.values;
-        if values.contains_key(name) || reference.is_optional {
+        let values = self.workflow.settings.values.keys().map(String::as_str);
+        let inputs = self.workflow.inputs.iter().map(|input| input.id.as_str());
+        let known: Vec<&str> = values.chain(inputs).collect();
+        if known.contains(&name) || reference.is_optional {
             return None;
         }
-        let help = did_you_mean(name, values.keys().map(String::as_str))
-            .unwrap_or_else(|| "define it in settings.values".to_owned());
+        let help = did_you_mean(name, known)
+            .unwrap_or_else(|| "define it in settings.values, or as an input".to_owned());
         Some(("unknown_setting", format!("no setting is called \"{name}\""), Some(help)))
+    }
+
+    /// Which settings an integration has is in another document, so any name may be there.
+    fn check_shared(&self, reference: &Reference) -> Option<Problem> {
+        if self.workflow.integration.is_some() || reference.is_optional {
+            return None;
+        }
+        let message = "\"shared\" is only there in a workflow of an integration".to_owned();
+        Some(("needs_integration", message, Some("write integration: <connector>".to_owned())))
     }
 
     fn check_self(&self, reference: &Reference, site: &Site<'_>) -> Option<Problem> {

@@ -32,7 +32,7 @@ pub(super) fn check(workflow: &Workflow, findings: &mut Vec<Finding>) {
             Trigger::Schedule { cron, time_zone } => {
                 check_schedule(cron, time_zone, &pointer, findings);
             }
-            Trigger::Request {} => {}
+            Trigger::Request {} | Trigger::IntegrationEnabled {} => {}
         }
     }
 }

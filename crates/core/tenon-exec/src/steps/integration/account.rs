@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tenon_contract::plan::{PlanError, ProjectPlan, UserPlan};
+use tenon_contract::plan::{CredentialPlan, PlanError, ProjectPlan, UserPlan};
 use tenon_credentials::access::Account;
-use tenon_domain::EndUserId;
+use tenon_domain::{CredentialId, EndUserId};
 
 use super::super::{Failure, FailureClass};
 use super::IntegrationCall;
@@ -30,7 +30,8 @@ impl Found {
     }
 }
 
-/// Finds the account of the run's user: the one that `wanted` names, else the oldest.
+/// Finds the account of the run's user: the one that `wanted` names, else in a workflow of this
+/// integration the one that the run was accepted for, else the oldest.
 pub(super) async fn find(
     call: &IntegrationCall<'_>,
     connector: &str,
@@ -60,15 +61,28 @@ pub(super) async fn find(
     };
     let plan = integrations.plans.user(call.job.project, user).await.map_err(|e| away(&e))?;
     let id = project.integrations[integration].id;
+    let own = wanted.is_none().then(|| own_account(call, connector)).flatten();
     let place = plan.and_then(|plan| {
-        let chosen = plan.credential(id, wanted)?.id;
-        let place = plan.credentials.iter().position(|it| it.id == chosen)?;
+        let chosen = match own {
+            Some(own) => own,
+            None => plan.credential(id, wanted)?.id,
+        };
+        let is_chosen = |it: &CredentialPlan| it.id == chosen && it.integration == id;
+        let place = plan.credentials.iter().position(is_chosen)?;
         Some((plan, place))
     });
     let Some((user, credential)) = place else {
+        let own = own.map(|own| own.to_string());
+        let wanted = wanted.or(own.as_deref());
         return Err(permanent("no_account", nothing_linked(user, connector, wanted)));
     };
     Ok(Found { project, user, integration, credential })
+}
+
+/// The account that the run was accepted for, where it is one of this connector.
+fn own_account(call: &IntegrationCall<'_>, connector: &str) -> Option<CredentialId> {
+    let installation = call.job.installation.as_ref()?;
+    (call.own_connector == Some(connector)).then_some(installation.credential)
 }
 
 fn nothing_linked(user: &EndUserId, connector: &str, wanted: Option<&str>) -> String {

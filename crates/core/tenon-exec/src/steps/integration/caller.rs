@@ -249,9 +249,6 @@ impl<'a> Caller<'a> {
         let now = self.call.clock.now();
         let injected = self.ready.inject(&mut call, None, now);
         let injected = injected.map_err(|error| failure::of_inject(self.name(), &error))?;
-        if injected.client_certificate.is_some() {
-            return Err(failure::no_client_certificate(self.name()));
-        }
         let mask = Mask::of(&call, &injected);
         let Call { method, url, headers, body } = call;
         let request = OutboundRequest {
@@ -259,6 +256,7 @@ impl<'a> Caller<'a> {
             url,
             headers,
             body,
+            identity: injected.client_certificate,
             timeout: self.timeout,
             response_bytes_max: self.call.limits.response_bytes_max,
         };

@@ -119,9 +119,3 @@ fn list(faults: &[InputFault]) -> String {
     let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
     shown.join("; ") + &rest
 }
-
-/// TLS that shows a certificate is not made for steps.
-pub(super) fn no_client_certificate(connector: &str) -> Failure {
-    let message = format!("`{connector}` wants a client certificate, which steps cannot show");
-    Failure::new("integration_misconfigured", message, FailureClass::Permanent)
-}

@@ -103,6 +103,7 @@ async fn send(
 pub(in crate::steps) fn failure_of(error: &Error) -> Failure {
     let (code, class) = match error {
         Error::Refused { .. } => ("request_refused", FailureClass::Permanent),
+        Error::Identity { .. } => ("credential_invalid", FailureClass::Permanent),
         Error::Unreachable { .. } => ("request_unreachable", FailureClass::Transient),
         Error::Timeout { .. } => ("request_no_answer", FailureClass::Transient),
         Error::TooLarge { .. } => ("request_too_large", FailureClass::Permanent),
@@ -158,6 +159,7 @@ fn prepare(
         url,
         headers,
         body: bytes,
+        identity: None,
         timeout: timeout(step, limits.timeout),
         response_bytes_max: limits.response_bytes_max,
     };

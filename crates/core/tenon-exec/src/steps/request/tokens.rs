@@ -242,6 +242,7 @@ async fn fetch(
         url: request.url.clone(),
         headers: request.headers()?,
         body: request.body(),
+        identity: None,
         timeout: limits.timeout,
         response_bytes_max: TOKEN_BYTES_MAX.min(limits.response_bytes_max),
     };

@@ -10,13 +10,15 @@ use serde_json::{Map, Value, json};
 use tenon_connector::catalog::Catalog;
 use tenon_contract::egress::{Error, OutboundRequest, OutboundResponse};
 use tenon_contract::plan::{
-    AppPlan, CredentialPlan, IntegrationPlan, PlanError, PlanSource, ProjectPlan, UserPlan,
-    WorkflowPlan,
+    AppPlan, CredentialPlan, InstallationsPlan, IntegrationPlan, PlanError, PlanSource,
+    ProjectPlan, UserPlan, WorkflowPlan,
 };
 use tenon_contract::quota::Quotas;
 use tenon_contract::vault::Subject;
 use tenon_credentials::access::{AccessParts, CredentialAccess};
-use tenon_domain::{CredentialId, EndUserId, IntegrationId, ProjectId, RunId, VersionId};
+use tenon_domain::{
+    CredentialId, EndUserId, IntegrationId, ProjectId, RunId, VersionId, WorkflowId,
+};
 use tenon_exec::steps::integration::{IntegrationLimits, Integrations};
 use tenon_local::LocalQuotas;
 use tenon_testkit::fakes::ScriptedEgress;
@@ -135,6 +137,7 @@ impl World {
                 user: user.clone(),
                 revision: 1,
                 credentials: accounts.clone(),
+                meta: json!({ "plan": "pro" }).as_object().expect("an object").clone(),
             }),
         });
         let egress = Arc::new(ScriptedEgress::new(answer));
@@ -226,6 +229,7 @@ fn account(
         secret,
         fields: Map::new(),
         created_at: issued_at,
+        configurations: Vec::new(),
     }
 }
 
@@ -252,6 +256,14 @@ impl PlanSource for FixedPlans {
     ) -> Result<Option<Arc<UserPlan>>, PlanError> {
         let is_theirs = project == self.user.project && *user == self.user.user;
         Ok(is_theirs.then(|| self.user.clone()))
+    }
+
+    async fn installations(
+        &self,
+        _: ProjectId,
+        _: WorkflowId,
+    ) -> Result<Option<Arc<InstallationsPlan>>, PlanError> {
+        Ok(None)
     }
 
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError> {

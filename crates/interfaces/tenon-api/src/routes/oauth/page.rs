@@ -7,15 +7,19 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
+use tenon_config::linking::SESSION_MEMBER;
 use tenon_config::{ConnectEnd, ConnectFault, ConnectOutcome, Error};
 
 use super::fault_of;
+use super::visit::CONTINUE;
+use crate::codes::connect_status;
 
 /// Tells the window that opened this one, if it may be told, and offers to close.
 const SCRIPT: &str = r#"
-const end = JSON.parse(document.getElementById("end").textContent);
+const end = JSON.parse(document.getElementById("end").textContent) || {};
 if (window.opener && end.origin) {
   window.opener.postMessage(end.message, end.origin);
+  window.opener.postMessage(end.sdk, end.origin);
 }
 const close = document.getElementById("close");
 if (window.opener) {
@@ -33,8 +37,9 @@ body { margin: 0; min-height: 100vh; display: grid; place-items: center; }
 main { max-width: 30rem; padding: 2rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; }
 p { margin: 0 0 1rem; overflow-wrap: anywhere; }
-button { font: inherit; padding: .5rem 1.25rem; border-radius: .4rem; border: 2px solid; }
-button:focus-visible { outline: 3px solid; outline-offset: 2px; }
+a { display: inline-block; color: inherit; text-decoration: none; }
+a, button { font: inherit; padding: .5rem 1.25rem; border-radius: .4rem; border: 2px solid; }
+a:focus-visible, button:focus-visible { outline: 3px solid; outline-offset: 2px; }
 code { font-size: .9em; }
 ";
 
@@ -45,6 +50,8 @@ pub(super) struct Page {
     message: String,
     advice: &'static str,
     code: Option<String>,
+    /// Where to go on, relative to this page.
+    go_on: Option<String>,
     /// For the window that opened this one.
     end: Value,
 }
@@ -54,26 +61,30 @@ impl Page {
     pub(super) fn of_end(end: &ConnectEnd) -> Self {
         let session = end.session.id;
         let (mut page, message) = match &end.outcome {
-            ConnectOutcome::Connected { credential, account } => {
+            ConnectOutcome::Connected { credential, account, is_pending } => {
                 let page = Self {
-                    status: StatusCode::OK,
-                    title: "Connected",
                     message: match account {
                         Some(account) => format!("The account {account} is connected."),
                         None => "The account is connected.".to_owned(),
                     },
-                    advice: "You can close this window.",
-                    code: None,
-                    end: Value::Null,
+                    advice: match is_pending {
+                        true => {
+                            "Go back to the application: it needs a little more before the \
+                             account can be used."
+                        }
+                        false => "You can close this window.",
+                    },
+                    ..Self::new(StatusCode::OK, "Connected")
                 };
                 let message = json!({
                     "type": "tenon:connect", "session_id": session, "status": "connected",
                     "credential_id": credential,
+                    "credential_status": if *is_pending { "pending" } else { "valid" },
                 });
                 (page, message)
             }
             ConnectOutcome::Failed { code, message } => {
-                let page = Self::failed(StatusCode::BAD_REQUEST, code, sentence(message));
+                let page = Self::failed(connect_status(code), code, sentence(message));
                 let message = json!({
                     "type": "tenon:connect", "session_id": session, "status": "failed",
                     "code": code, "message": message,
@@ -81,7 +92,8 @@ impl Page {
                 (page, message)
             }
         };
-        page.end = json!({"origin": end.session.return_origin, "message": message});
+        let sdk = of_sdk(end);
+        page.end = json!({"origin": end.session.return_origin, "message": message, "sdk": sdk});
         page
     }
 
@@ -120,27 +132,51 @@ impl Page {
     /// As [`Page::of_error`].
     pub(super) fn of_fault(fault: &ConnectFault) -> Self {
         tracing::info!(code = fault.code(), "a browser was turned away while linking an account");
-        Self::failed(StatusCode::BAD_REQUEST, fault.code(), sentence(&fault.to_string()))
+        let code = fault.code();
+        Self::failed(connect_status(code), code, sentence(&fault.to_string()))
     }
 
-    fn failed(status: StatusCode, code: &str, message: String) -> Self {
+    /// What a visitor gets who may be no person: nothing is begun, and the link goes on.
+    pub(super) fn of_link(status: StatusCode) -> Self {
+        Self {
+            message: "An application asks you to connect an account of yours.".to_owned(),
+            advice: "Go on only if you began this yourself: the account that you choose will be \
+                     used by that application.",
+            go_on: Some(format!("?{CONTINUE}=1")),
+            ..Self::new(status, "Connect an account")
+        }
+    }
+
+    fn new(status: StatusCode, title: &'static str) -> Self {
         Self {
             status,
-            title: "Not connected",
-            message,
-            advice: "Go back to the application and try again. If it keeps failing, give its \
-                     support the code below.",
-            code: Some(code.to_owned()),
+            title,
+            message: String::new(),
+            advice: "",
+            code: None,
+            go_on: None,
             end: Value::Null,
         }
     }
 
+    fn failed(status: StatusCode, code: &str, message: String) -> Self {
+        Self {
+            message,
+            advice: advice(code),
+            code: Some(code.to_owned()),
+            ..Self::new(status, "Not connected")
+        }
+    }
+
     fn html(&self, nonce: &str) -> String {
-        let Self { title, message, advice, code, end, .. } = self;
+        let Self { title, message, advice, code, go_on, end, .. } = self;
         let message = escape(message);
         let code = code
             .as_ref()
             .map_or_else(String::new, |code| format!("<p>Code: <code>{}</code></p>", escape(code)));
+        let go_on = go_on.as_ref().map_or_else(String::new, |to| {
+            format!("<p><a rel=\"nofollow\" href=\"{}\">Continue</a></p>", escape(to))
+        });
         // `<` could end the element early; the other characters mean nothing inside of it.
         let end = end.to_string().replace('<', "\\u003c");
         format!(
@@ -148,7 +184,7 @@ impl Page {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n\
              <style nonce=\"{nonce}\">{STYLE}</style>\n</head>\n<body>\n<main>\n\
-             <h1>{title}</h1>\n<p role=\"status\">{message}</p>\n<p>{advice}</p>\n{code}\n\
+             <h1>{title}</h1>\n<p role=\"status\">{message}</p>\n<p>{advice}</p>\n{go_on}{code}\n\
              <button id=\"close\" type=\"button\" hidden>Close this window</button>\n</main>\n\
              <script type=\"application/json\" id=\"end\" nonce=\"{nonce}\">{end}</script>\n\
              <script nonce=\"{nonce}\">{SCRIPT}</script>\n</body>\n</html>\n"
@@ -177,6 +213,46 @@ impl IntoResponse for Page {
             (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         ];
         (self.status, headers, self.html(&nonce)).into_response()
+    }
+}
+
+/// What a person can do about it.
+fn advice(code: &str) -> &'static str {
+    match code {
+        "connect_denied" => {
+            "Go back to the application, start again and grant access. Where an administrator has \
+             to approve the application first, ask for that."
+        }
+        "credential_invalid" => {
+            "Go back to the application and start again; a code of the provider is good once, and \
+             for a short time."
+        }
+        "connect_issuer" => {
+            "Go back to the application and start again. If it happens again, tell its support: \
+             somebody may be trying to misuse this connection."
+        }
+        _ => {
+            "Go back to the application and try again. If it keeps failing, give its support the \
+             code below."
+        }
+    }
+}
+
+/// The same in the words of the published Connect SDK, which knows no others. It brings the payload
+/// back to get the account.
+fn of_sdk(end: &ConnectEnd) -> Value {
+    let integration = end.session.integration;
+    match &end.outcome {
+        ConnectOutcome::Connected { .. } => json!({
+            "type": "oauth_success_callback",
+            "credential": {
+                "integrationId": integration, "payload": { SESSION_MEMBER: end.session.id },
+            },
+        }),
+        ConnectOutcome::Failed { code, message } => json!({
+            "type": "oauth_error_callback", "error": message, "integrationId": integration,
+            "errorResponse": { "code": code, "message": message },
+        }),
     }
 }
 

@@ -1,11 +1,12 @@
-//! `POST /workflows/apply`: checks documents and deploys them, all or none.
+//! `POST /workflows/apply`: checks documents of workflows and integrations and applies them, all or
+//! none.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
-use tenon_domain::workflow::Workflow;
+use tenon_config::{AppliedBatch, Batch};
 use tenon_http_kit::{BodyLimits, ErrorItem, Problem, StrictJson, codes};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,11 +14,11 @@ use utoipa_axum::routes;
 
 use crate::auth::Caller;
 use crate::config::ApplyMode;
-use crate::documents::{DocumentText, check_functions, load_all};
+use crate::documents::{DocumentText, Loaded, check_functions, load_all};
 use crate::problem;
 use crate::settings::ApiSettings;
 use crate::state::Api;
-use crate::view::configuration::{AppliedView, ApplyResult};
+use crate::view::configuration::{AppliedIntegrationView, AppliedView, ApplyResult};
 
 pub(super) fn routes(settings: &ApiSettings) -> OpenApiRouter<Api> {
     let limits =
@@ -36,10 +37,11 @@ struct ApplyRequest {
     dry_run: bool,
 }
 
-/// Apply workflow documents
+/// Apply documents
 ///
-/// Checks all documents and deploys each as an immutable version, all or none. A document that
-/// did not change makes no version, so it is safe to apply the same again.
+/// Checks all documents and applies them, all or none: each workflow as an immutable version, and
+/// integrations (documents with `kind: integration`), which come first. A document that did not
+/// change makes no version, so it is safe to apply the same again.
 #[utoipa::path(
     post,
     path = "/workflows/apply",
@@ -63,31 +65,29 @@ async fn apply(
     if request.documents.is_empty() || request.documents.len() > documents_max {
         return Err(count(documents_max));
     }
-    let workflows = load(&api, request.documents).await?;
+    let batch = load(&api, request.documents).await?;
     let mode = if request.dry_run { ApplyMode::DryRun } else { ApplyMode::Commit };
-    let applied = api.config.apply(caller.project, &workflows, mode).await;
-    let applied = applied.map_err(problem::of_config)?;
+    let applied = api.config.apply(caller.project, &batch, mode).await;
+    let AppliedBatch { workflows, integrations } = applied.map_err(problem::of_config)?;
+    let integration = |one| AppliedIntegrationView::new(one, mode);
     Ok(Json(ApplyResult {
-        applied: applied.into_iter().map(|one| AppliedView::new(one, mode)).collect(),
+        applied: workflows.into_iter().map(|one| AppliedView::new(one, mode)).collect(),
+        integrations: integrations.into_iter().map(integration).collect(),
         dry_run: request.dry_run,
     }))
 }
 
 /// Checks documents off the threads that serve requests.
-pub(crate) async fn load(
-    api: &Api,
-    documents: Vec<DocumentText>,
-) -> Result<Vec<Workflow>, Problem> {
+pub(crate) async fn load(api: &Api, documents: Vec<DocumentText>) -> Result<Batch, Problem> {
     let settings = Arc::clone(&api.settings);
-    let files: Vec<String> = documents.iter().map(|document| document.file.clone()).collect();
     let checking = tokio::task::spawn_blocking(move || load_all(&documents, &settings.documents));
     let loaded =
         checking.await.map_err(|error| Problem::internal("check the documents", &error))?;
-    let workflows = loaded?;
+    let Loaded { batch, files } = loaded?;
     if let Some(runner) = &api.functions {
-        check_functions(&files, &workflows, &**runner).await?;
+        check_functions(&files, &batch.workflows, &**runner).await?;
     }
-    Ok(workflows)
+    Ok(batch)
 }
 
 fn count(documents_max: usize) -> Problem {

@@ -42,6 +42,7 @@ pub struct Accounts {
     fault: Option<ConnectFault>,
     outcome: Option<ConnectOutcome>,
     is_https: bool,
+    starts: usize,
 }
 
 pub fn manifest() -> Value {
@@ -92,6 +93,7 @@ fn session() -> ConnectSession {
         return_origin: Some("https://app.example".to_owned()),
         options: ConnectOptions::default(),
         credential: None,
+        is_begun: false,
         outcome: None,
         created_at: at(0),
         expires_at: at(1_000_000_000),
@@ -108,6 +110,20 @@ impl World {
     /// How the next session ends.
     pub fn end_with(&self, outcome: ConnectOutcome) {
         self.state.lock().accounts.outcome = Some(outcome);
+    }
+
+    /// How often a browser was sent to the provider.
+    pub fn starts(&self) -> usize {
+        self.state.lock().accounts.starts
+    }
+
+    /// An account waits for what its user has to fill in.
+    pub fn leave_pending(&self, id: CredentialId) {
+        let mut state = self.state.lock();
+        let known = state.accounts.credentials.iter_mut().find(|known| known.id == id);
+        let status = &mut known.expect("it is linked").status;
+        status.state = CredentialState::Pending;
+        status.code = Some("setup_incomplete".to_owned());
     }
 
     pub fn set_https(&self, is_https: bool) {
@@ -197,6 +213,7 @@ impl IntegrationPort for World {
             is_active: true,
             apps: BTreeMap::new(),
             portal: Map::new(),
+            document: None,
             created_at: at(0),
             updated_at: at(0),
         };
@@ -327,7 +344,14 @@ impl AccountPort for World {
     }
 
     async fn open_connect(&self, of: ProjectId, new: NewConnect) -> Result<OpenedConnect, Error> {
-        self.integration(of, &new.integration).await?;
+        let integration = self.integration(of, &new.integration).await?;
+        if integration.apps.is_empty() {
+            return Err(Error::AppMissing {
+                connector: integration.connector,
+                method: "oauth".to_owned(),
+                missing: vec!["client_id".to_owned(), "client_secret".to_owned()],
+            });
+        }
         let session =
             ConnectSession { user: new.user, return_origin: new.return_origin, ..session() };
         self.state.lock().accounts.sessions.push(session.clone());
@@ -344,6 +368,28 @@ impl AccountPort for World {
         let state = self.state.lock();
         let found = state.accounts.sessions.iter().find(|session| session.id == id);
         found.cloned().ok_or_else(|| not_found("connect session", id))
+    }
+
+    async fn complete_setup(
+        &self,
+        of: ProjectId,
+        id: CredentialId,
+        fields: Map<String, Value>,
+    ) -> Result<Credential, Error> {
+        self.account(of, id)?;
+        if !fields.contains_key("site") {
+            return Err(Error::Fields(vec![FieldFault {
+                field: "site".to_owned(),
+                message: "this is needed".to_owned(),
+            }]));
+        }
+        let mut state = self.state.lock();
+        let mut known = state.accounts.credentials.iter_mut();
+        let found = known.find(|known| known.id == id).expect("it was there just now");
+        found.fields.extend(fields);
+        found.status.state = CredentialState::Valid;
+        found.status.code = None;
+        Ok(found.clone())
     }
 
     async fn configurations(
@@ -422,6 +468,9 @@ impl BrowserPort for World {
         if let Some(fault) = self.state.lock().accounts.fault.clone() {
             return Err(fault.into());
         }
+        let mut state = self.state.lock();
+        state.accounts.starts += 1;
+        state.accounts.sessions.iter_mut().for_each(|session| session.is_begun = true);
         Ok(StartedConnect {
             url: format!("https://acme.example/authorize?state={STATE}").parse().expect("a URL"),
             nonce: Zeroizing::new(NONCE.to_owned()),

@@ -139,7 +139,7 @@ impl ReadyAccount for Token {
         let token = format!("{kind}token-{}", self.version);
         if self.in_query {
             call.url.query_pairs_mut().append_pair("api_key", &token);
-            return Ok(Injected { query: vec!["api_key".to_owned()] });
+            return Ok(Injected { query: vec!["api_key".to_owned()], identity: None });
         }
         let value = HeaderValue::from_str(&format!("Bearer {token}")).expect("a value");
         call.headers.insert(AUTHORIZATION, value);

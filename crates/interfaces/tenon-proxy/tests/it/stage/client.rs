@@ -35,6 +35,10 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().expect("text"))
     }

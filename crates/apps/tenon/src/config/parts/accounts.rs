@@ -1,0 +1,133 @@
+//! What the parts that use accounts take of the settings.
+
+use tenon_credentials::settings::{CacheSettings, ExchangeSettings, RenewalSettings};
+use tenon_exec::calls::CallLogSettings;
+use tenon_exec::steps::integration::IntegrationLimits;
+use tenon_proxy::ProxySettings;
+
+use super::{Settings, ms};
+
+impl Settings {
+    /// For credentials in use and for linking.
+    #[must_use]
+    pub fn credentials(&self) -> tenon_credentials::Settings {
+        let (vault, renewal) = (&self.vault, &self.vault.renewal);
+        let usual = tenon_credentials::Settings::default();
+        tenon_credentials::Settings {
+            cache: CacheSettings {
+                ttl: ms(vault.cache_ttl_ms),
+                dead_ttl: ms(vault.cache_dead_ttl_ms),
+                entries_max: vault.cache_entries_max,
+                key_life: ms(vault.cache_key_interval_ms),
+                shared_ttl: ms(vault.share_ttl_ms),
+                shared_patience: ms(vault.share_patience_ms),
+            },
+            renewal: RenewalSettings {
+                early_min: ms(renewal.early_min_ms),
+                early_percent: renewal.early_percent,
+                margin: ms(renewal.margin_ms),
+                pause_min: ms(renewal.pause_min_ms),
+                claim_ttl: ms(renewal.claim_ttl_ms),
+                wait_max: ms(renewal.wait_max_ms),
+                backoff_min: ms(renewal.backoff_min_ms),
+                backoff_max: ms(renewal.backoff_max_ms),
+                record_for: ms(renewal.record_for_ms),
+                ..usual.renewal
+            },
+            exchange: ExchangeSettings {
+                timeout: ms(renewal.timeout_ms),
+                response_bytes_max: renewal.response_bytes_max,
+                ..usual.exchange
+            },
+        }
+    }
+
+    /// For the service in the role `vault`.
+    #[must_use]
+    pub fn vault_service(&self) -> tenon_vault::settings::Settings {
+        let service = &self.vault.service;
+        tenon_vault::settings::Settings {
+            value_bytes_max: service.value_bytes_max,
+            ring_cache_max: service.ring_cache_max,
+            ring_cache_ttl: ms(service.ring_cache_ttl_ms),
+            root_timeout: ms(service.root_timeout_ms),
+            root_calls_max: service.root_calls_max,
+            audit_batch_max: service.audit_batch_max,
+            audit_waiting_max: service.audit_waiting_max,
+            audit_appends_max: service.audit_appends_max,
+            audit_timeout: ms(service.audit_timeout_ms),
+            sharing_key_life: ms(service.sharing_key_interval_ms),
+            rotation_batch_max: service.rotation_batch_max,
+            orphan_age: ms(service.orphan_age_ms),
+            ..tenon_vault::settings::Settings::default()
+        }
+    }
+
+    /// For the role `proxy`.
+    #[must_use]
+    pub fn proxying(&self) -> ProxySettings {
+        let proxy = &self.proxy;
+        ProxySettings {
+            replay_bytes_max: proxy.replay_bytes_max,
+            body_timeout: ms(proxy.body_timeout_ms),
+            request_bytes_max: proxy.request_bytes_max,
+            head_timeout: ms(proxy.head_timeout_ms),
+            idle_timeout: ms(proxy.idle_timeout_ms),
+            calls_per_credential_max: proxy.calls_per_credential_max,
+            calls_per_project_max: proxy.calls_per_project_max,
+            busy_retry_after: ms(proxy.busy_retry_after_ms),
+            breaker_failures: proxy.breaker_failures,
+            breaker_window: ms(proxy.breaker_window_ms),
+            breaker_pause: ms(proxy.breaker_pause_ms),
+            breaker_hosts_max: proxy.breaker_hosts_max,
+            retries_max: proxy.retries_max,
+            retry_wait: ms(proxy.retry_wait_ms),
+            retry_budget_percent: proxy.retry_budget_percent,
+            retry_budget_max: proxy.retry_budget_max,
+            redirects_max: proxy.redirects_max,
+            wrapped_text_bytes_max: proxy.wrapped_text_bytes_max,
+            user_tokens_max: proxy.user_tokens_max,
+        }
+    }
+
+    /// For the log of proxy calls.
+    #[must_use]
+    pub fn call_log(&self) -> CallLogSettings {
+        let log = &self.proxy.log;
+        CallLogSettings {
+            waiting_max: log.waiting_max,
+            batch_max: log.batch_max,
+            linger: ms(log.linger_ms),
+            retry_pause: ms(log.retry_pause_ms),
+            stop_grace: ms(log.stop_grace_ms),
+        }
+    }
+
+    /// For steps that use accounts.
+    #[must_use]
+    pub fn integration_steps(&self) -> IntegrationLimits {
+        IntegrationLimits {
+            wait_max: ms(self.integrations.wait_max_ms),
+            wait_amid_pages_max: ms(self.integrations.wait_amid_pages_max_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A default that is written here and in the part itself must be the same in both.
+    #[test]
+    fn the_defaults_are_those_of_the_parts() {
+        let settings = Settings::default();
+        let shown = |value: &dyn std::fmt::Debug| format!("{value:#?}");
+        let usual = tenon_credentials::Settings::default();
+        assert_eq!(shown(&settings.credentials()), shown(&usual));
+        let usual = tenon_vault::settings::Settings::default();
+        assert_eq!(shown(&settings.vault_service()), shown(&usual));
+        assert_eq!(shown(&settings.proxying()), shown(&ProxySettings::default()));
+        assert_eq!(settings.call_log(), CallLogSettings::default());
+        assert_eq!(settings.integration_steps(), IntegrationLimits::default());
+    }
+}

@@ -1,0 +1,6 @@
+//! The gateway over plans and stores in memory.
+
+mod events;
+mod rig;
+mod sessions;
+mod triggers;
