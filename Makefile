@@ -29,7 +29,7 @@ demo: ## Run the example workflows once and show their runs
 test: ## Run every test, on a real PostgreSQL and a real Redis
 	@scripts/ensure-test-tools.sh
 	@scripts/ensure-portal.sh
-	@scripts/test-portal.sh
+	@scripts/test-web.sh
 	$(CARGO) test --workspace --doc
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  set -x; $(CARGO) nextest run --workspace; \

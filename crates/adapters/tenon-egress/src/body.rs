@@ -11,7 +11,7 @@ use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
-use crate::transport::Arriving;
+use crate::transport::{Arriving, ArrivingError};
 
 /// How large a body may become.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub(crate) enum BodyError {
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
     #[error("the connection broke while the answer was read")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] ArrivingError),
     #[error("the body is not valid gzip")]
     Gzip(#[source] io::Error),
 }

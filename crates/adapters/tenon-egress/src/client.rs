@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Response};
 use tenon_contract::egress::{
@@ -154,7 +154,8 @@ impl HttpEgress {
 
     /// The headers as they go out: none that the transport sets, and always a user agent.
     pub(crate) fn headers(&self, host: &str, mut headers: HeaderMap) -> Result<HeaderMap, Error> {
-        if let Some(name) = TRANSPORT_HEADERS.iter().find(|name| headers.contains_key(**name)) {
+        let is_transports = |name: &HeaderName| TRANSPORT_HEADERS.contains(&name.as_str());
+        if let Some(name) = headers.keys().find(|name| is_transports(name)) {
             return Err(Error::Refused {
                 host: host.to_owned(),
                 reason: format!("the header `{name}` cannot be set"),

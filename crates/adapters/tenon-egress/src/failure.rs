@@ -9,7 +9,7 @@ use tenon_contract::egress::Error;
 use crate::body::BodyError;
 use crate::lookup::LookupError;
 use crate::outgoing::BrokenOff;
-use crate::transport::{TransportError, is_refusal};
+use crate::transport::{TransportError, WireError, is_refusal};
 
 /// The error of an exchange that got no head of an answer.
 pub(crate) fn of_exchange(host: &str, error: &TransportError, connect_timeout: Duration) -> Error {
@@ -51,6 +51,13 @@ fn reason(error: &TransportError, was_sent: bool, connect_timeout: Duration) -> 
     }
     if find::<BrokenOff>(error).is_some() {
         return "the request's body broke off".to_owned();
+    }
+    match find::<WireError>(error) {
+        Some(WireError::Invalid(reason)) => {
+            return format!("the answer is not valid HTTP: {reason}");
+        }
+        Some(closed @ WireError::Closed) => return closed.to_string(),
+        Some(WireError::Truncated | WireError::Io(_)) | None => {}
     }
     if let Some(http) = find::<hyper::Error>(error) {
         if http.is_parse() {

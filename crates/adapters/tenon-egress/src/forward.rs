@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Response;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tenon_contract::egress::{BodyError, Error, Forward, ForwardBody, ForwardRequest, StreamBody};
@@ -54,9 +54,10 @@ impl Forward for HttpEgress {
                 error = overdue(upload, host, head_timeout, idle_timeout) => Err(error),
             },
         }?;
-        Ok(response.map(|body| {
-            if body.is_end_stream() {
-                return StreamBody::new(http_body_util::Empty::new().map_err(BodyError::from));
+        Ok(response.map(|mut body| {
+            // What is there already needs nobody to look after it.
+            if let Some(whole) = body.take_whole() {
+                return StreamBody::new(Full::new(whole).map_err(BodyError::from));
             }
             StreamBody::new(Passing::new(body, upload, idle_timeout))
         }))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Request};
 use hyper::body::{Body, Frame, SizeHint};
 use tenon_contract::egress::{BodyError, StreamBody};
 use tokio::time::Instant;
@@ -22,6 +22,20 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
+    /// Whether its body is in memory.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.body, OutgoingBody::Whole(_))
+    }
+
+    /// As hyper takes it, without its target.
+    pub(crate) fn into_request(self) -> (Request<OutgoingBody>, PathAndQuery) {
+        let Self { method, target, headers, body } = self;
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        (request, target)
+    }
+
     /// A copy, for a request that may be sent twice (RFC 9110, 9.2.2).
     pub(crate) fn spare(&self) -> Option<Self> {
         let OutgoingBody::Whole(body) = &self.body else { return None };

@@ -8,6 +8,7 @@ mod io;
 mod line;
 mod pool;
 mod tls;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use http::header::HOST;
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
@@ -26,13 +27,15 @@ use crate::lookup::CheckedLookup;
 use crate::outgoing::{Outgoing, OutgoingBody};
 use crate::settings::EgressSettings;
 
-pub(crate) use self::arriving::Arriving;
+pub(crate) use self::arriving::{Arriving, ArrivingError};
 use self::io::Io;
 use self::line::Line;
 pub(crate) use self::pool::Origin;
-use self::pool::{Kept, Pool};
+use self::pool::{Idle, Kept, Pool};
 use self::tls::Tls;
 pub(crate) use self::tls::{IdentityError, is_refusal};
+pub(crate) use self::wire::WireError;
+use self::wire::{HeadLimits, Wire};
 
 /// Tries on kept connections before a new one is opened.
 const KEPT_TRIES: usize = 3;
@@ -47,7 +50,7 @@ pub(crate) enum TransportError {
     NotSent(#[source] BoxError),
     /// The request may have arrived.
     #[error("the exchange failed")]
-    Sent(#[source] hyper::Error),
+    Sent(#[source] ArrivingError),
 }
 
 /// Opens, uses and keeps connections.
@@ -55,21 +58,25 @@ pub(crate) struct Transport {
     tcp: HttpConnector<CheckedLookup>,
     tls: Tls,
     http1: http1::Builder,
+    heads: HeadLimits,
     http2: http2::Builder<TokioExecutor>,
     pool: Arc<Pool>,
 }
 
 /// A connection that is about to be used.
 enum Sender {
-    One(Line),
+    Wire(Box<Wire>),
+    Line(Line),
     Shared(http2::SendRequest<OutgoingBody>),
 }
 
 /// A request that got no answer.
 struct Lost {
-    /// The request, where nothing of it was sent.
-    unsent: Option<Outgoing>,
-    error: hyper::Error,
+    /// The request, where it can be sent again; boxed because it is seldom needed.
+    outgoing: Option<Box<Outgoing>>,
+    /// Whether any of it may have arrived.
+    was_sent: bool,
+    error: ArrivingError,
 }
 
 impl Transport {
@@ -99,6 +106,10 @@ impl Transport {
             tcp,
             tls: Tls::new(settings)?,
             http1,
+            heads: HeadLimits {
+                bytes_max: settings.response_head_bytes_max,
+                headers_max: settings.response_headers_max,
+            },
             http2,
             pool: Arc::new(Pool::new(settings)),
         })
@@ -130,24 +141,21 @@ impl Transport {
     ) -> Result<Response<Arriving>, TransportError> {
         for _ in 0..KEPT_TRIES {
             let Some(sender) = kept(origin).await else { break };
-            let spare = outgoing.spare();
-            match sender.send(outgoing, origin).await {
+            match self.send_on(sender, outgoing, origin).await {
                 Ok(response) => return Ok(response),
-                Err(Lost { unsent: Some(back), .. }) => outgoing = back,
-                Err(Lost { unsent: None, error }) => match spare {
-                    Some(spare) if is_loss(&error) => {
-                        outgoing = spare;
-                        break;
-                    }
-                    _ => return Err(TransportError::Sent(error)),
-                },
+                Err(Lost { outgoing: Some(back), was_sent: false, .. }) => outgoing = *back,
+                // RFC 9110, 9.2.2: what is idempotent may be sent twice.
+                Err(Lost { outgoing: Some(back), error, .. })
+                    if back.method.is_idempotent() && is_loss(&error) =>
+                {
+                    outgoing = *back;
+                    break;
+                }
+                Err(lost) => return Err(lost.into()),
             }
         }
         let sender = self.open(origin).await.map_err(TransportError::NotSent)?;
-        sender.send(outgoing, origin).await.map_err(|lost| match lost.unsent {
-            Some(_) => TransportError::NotSent(lost.error.into()),
-            None => TransportError::Sent(lost.error),
-        })
+        Ok(self.send_on(sender, outgoing, origin).await?)
     }
 
     /// Opens a connection, at most so many at a time to one origin. Whoever had to wait looks
@@ -170,21 +178,21 @@ impl Transport {
 
     async fn connect(&self, origin: &Origin) -> Result<Sender, BoxError> {
         let uri = origin.uri(PathAndQuery::from_static("/"));
-        let tcp = self.tcp.clone().call(uri.clone()).await?;
+        let tcp = self.tcp.clone().call(uri.clone()).await?.into_inner();
         if uri.scheme() != Some(&Scheme::HTTPS) {
-            return self.speak_http1(Io::Plain(tcp)).await;
+            return Ok(Sender::Wire(Box::new(Wire::new(Io::Plain(tcp), self.heads))));
         }
         let host = uri.host().unwrap_or_default();
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(host.to_owned())?;
         let connector = origin.tls.as_ref().unwrap_or_else(|| self.tls.anonymous());
-        let tls = connector.connect(name, tcp.into_inner()).await?;
+        let tls = connector.connect(name, tcp).await?;
         let speaks_http2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        let io = Io::Tls(Box::new(TokioIo::new(tls)));
+        let io = Io::Tls(Box::new(tls));
         if !speaks_http2 {
-            return self.speak_http1(io).await;
+            return Ok(Sender::Wire(Box::new(Wire::new(io, self.heads))));
         }
-        let (sender, connection) = self.http2.handshake(io).await?;
+        let (sender, connection) = self.http2.handshake(TokioIo::new(io)).await?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = %error, "an HTTP/2 connection ended");
@@ -194,9 +202,27 @@ impl Transport {
         Ok(Sender::Shared(sender))
     }
 
-    async fn speak_http1(&self, io: Io) -> Result<Sender, BoxError> {
-        let (sender, connection) = self.http1.handshake(io).await?;
-        Ok(Sender::One(Line::new(sender, connection)))
+    async fn send_on(
+        &self,
+        sender: Sender,
+        outgoing: Outgoing,
+        origin: &Arc<Origin>,
+    ) -> Result<Response<Arriving>, Lost> {
+        let line = match sender {
+            Sender::Wire(wire) if outgoing.is_whole() => {
+                return send_on_wire(wire, outgoing, origin).await;
+            }
+            Sender::Wire(wire) => match Line::open(&self.http1, wire.into_io()).await {
+                Ok(line) => line,
+                Err(error) => {
+                    let outgoing = Some(Box::new(outgoing));
+                    return Err(Lost { outgoing, was_sent: false, error: error.into() });
+                }
+            },
+            Sender::Line(line) => line,
+            Sender::Shared(sender) => return send_shared(sender, outgoing, origin).await,
+        };
+        send_on_line(line, outgoing, origin).await
     }
 }
 
@@ -205,59 +231,109 @@ async fn kept(origin: &Origin) -> Option<Sender> {
     loop {
         match origin.take()? {
             Kept::Shared(sender) => return Some(Sender::Shared(sender)),
-            Kept::One(mut line) => {
+            Kept::One(Idle::Wire(mut wire)) => {
+                if wire.is_open() {
+                    return Some(Sender::Wire(wire));
+                }
+            }
+            Kept::One(Idle::Line(mut line)) => {
                 if line.is_usable().await {
-                    return Some(Sender::One(line));
+                    return Some(Sender::Line(line));
                 }
             }
         }
     }
 }
 
-impl Sender {
-    async fn send(
-        self,
-        outgoing: Outgoing,
-        origin: &Arc<Origin>,
-    ) -> Result<Response<Arriving>, Lost> {
-        let Outgoing { method, target, headers, body } = outgoing;
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        *request.headers_mut() = headers;
-        let (outcome, line) = match self {
-            Self::One(mut line) => {
-                // HTTP/1 asks for the path and query alone, and names the host in a header.
-                *request.uri_mut() = Uri::from(target.clone());
-                request.headers_mut().insert(HOST, origin.host.clone());
-                (line.send(request).await, Some(line))
-            }
-            Self::Shared(mut sender) => {
-                *request.uri_mut() = origin.uri(target.clone());
-                request.headers_mut().remove(HOST);
-                (sender.try_send_request(request).await, None)
-            }
-        };
-        match outcome {
-            Ok(response) => Ok(response.map(|body| Arriving::new(body, line, origin.clone()))),
-            Err(mut lost) => {
-                let unsent = lost.take_message().map(|request| {
-                    let (parts, body) = request.into_parts();
-                    Outgoing { method: parts.method, target, headers: parts.headers, body }
-                });
-                Err(Lost { unsent, error: lost.into_error() })
-            }
+async fn send_on_wire(
+    mut wire: Box<Wire>,
+    outgoing: Outgoing,
+    origin: &Arc<Origin>,
+) -> Result<Response<Arriving>, Lost> {
+    wire.take(&outgoing, origin);
+    match wire.answer(outgoing.method.clone()).await {
+        Ok(response) => Ok(response.map(|()| Arriving::of_wire(wire, origin.clone()))),
+        Err(error) => Err(Lost {
+            outgoing: Some(Box::new(outgoing)),
+            was_sent: wire.has_sent(),
+            error: error.into(),
+        }),
+    }
+}
+
+async fn send_on_line(
+    mut line: Line,
+    outgoing: Outgoing,
+    origin: &Arc<Origin>,
+) -> Result<Response<Arriving>, Lost> {
+    let spare = outgoing.spare().map(Box::new);
+    let (mut request, target) = outgoing.into_request();
+    // HTTP/1 asks for the path and query alone, and names the host in a header.
+    *request.uri_mut() = Uri::from(target.clone());
+    request.headers_mut().insert(HOST, origin.host.clone());
+    match line.send(request).await {
+        Ok(response) => {
+            Ok(response.map(|body| Arriving::of_hyper(body, Some(line), origin.clone())))
+        }
+        Err(lost) => Err(Lost::of_hyper(lost, target, spare)),
+    }
+}
+
+async fn send_shared(
+    mut sender: http2::SendRequest<OutgoingBody>,
+    outgoing: Outgoing,
+    origin: &Arc<Origin>,
+) -> Result<Response<Arriving>, Lost> {
+    let spare = outgoing.spare().map(Box::new);
+    let (mut request, target) = outgoing.into_request();
+    *request.uri_mut() = origin.uri(target.clone());
+    request.headers_mut().remove(HOST);
+    match sender.try_send_request(request).await {
+        Ok(response) => Ok(response.map(|body| Arriving::of_hyper(body, None, origin.clone()))),
+        Err(lost) => Err(Lost::of_hyper(lost, target, spare)),
+    }
+}
+
+impl Lost {
+    fn of_hyper(
+        mut lost: TrySendError<Request<OutgoingBody>>,
+        target: PathAndQuery,
+        spare: Option<Box<Outgoing>>,
+    ) -> Self {
+        let unsent = lost.take_message().map(|request| {
+            let (parts, body) = request.into_parts();
+            Box::new(Outgoing { method: parts.method, target, headers: parts.headers, body })
+        });
+        let was_sent = unsent.is_none();
+        Self { outgoing: unsent.or(spare), was_sent, error: lost.into_error().into() }
+    }
+}
+
+impl From<Lost> for TransportError {
+    fn from(lost: Lost) -> Self {
+        match lost.was_sent {
+            true => Self::Sent(lost.error),
+            false => Self::NotSent(lost.error.into()),
         }
     }
 }
 
 /// Whether the connection went away, rather than something wrong being said on it.
-fn is_loss(error: &hyper::Error) -> bool {
-    error.is_incomplete_message() || error.is_closed() || error.is_canceled() || {
-        let io =
-            std::error::Error::source(error).and_then(|it| it.downcast_ref::<std::io::Error>());
-        io.is_some_and(|io| {
-            use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-            matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
-        })
-    }
+fn is_loss(error: &ArrivingError) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+
+    let io = match error {
+        ArrivingError::Wire(WireError::Closed) => return true,
+        ArrivingError::Wire(WireError::Io(io)) => Some(io),
+        ArrivingError::Wire(WireError::Truncated | WireError::Invalid(_)) => None,
+        ArrivingError::Hyper(error)
+            if error.is_incomplete_message() || error.is_closed() || error.is_canceled() =>
+        {
+            return true;
+        }
+        ArrivingError::Hyper(error) => {
+            std::error::Error::source(error).and_then(|it| it.downcast_ref::<std::io::Error>())
+        }
+    };
+    io.is_some_and(|io| matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset))
 }

@@ -86,8 +86,8 @@ impl Role {
     #[must_use]
     pub const fn stores(self) -> &'static [Store] {
         use Store::{
-            Blobs, CallLog, ConfigDatabase, Coordination, Egress, ExecutionDatabase, VaultClient, VaultKeys,
-            VaultValues,
+            Blobs, CallLog, ConfigDatabase, Coordination, Egress, ExecutionDatabase, VaultClient,
+            VaultKeys, VaultValues,
         };
         match self {
             Self::Api => {

@@ -14,7 +14,7 @@ pub use body::{BodyLimits, read_body};
 pub use codes::Code;
 pub use extract::{PathParams, QueryParams, StrictJson, StrictValue};
 pub use json::{JsonLimits, parse_strict};
-pub use layers::{LayerSettings, RequestId, with_layers};
+pub use layers::{FrameLayer, LayerSettings, RequestId, with_layers};
 pub use problem::{ErrorItem, Problem, ProblemBody};
 pub use server::{DrainReport, ServeSettings, serve};
 pub use wire::WireProblem;

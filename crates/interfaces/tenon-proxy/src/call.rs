@@ -22,10 +22,12 @@ use crate::body::{self, Received};
 use crate::caller;
 use crate::codes;
 use crate::failure::Failure;
-use crate::headers::{clean_answer, clean_request, is_ambiguous, is_truthy, of_caller};
+use crate::headers::{
+    OursOrParagons, clean_answer, clean_request, is_ambiguous, is_truthy, of_caller, ours,
+};
 use crate::limits::Slot;
 use crate::log::{self, CallLog, CallRecord};
-use crate::ports::{AccountOf, Accounts, ReadyAccount};
+use crate::ports::{AccountOf, Accounts, ReadyAccount, Revisions};
 use crate::route::{Dialect, Route};
 use crate::service::Inner;
 use crate::target::{self, Asked};
@@ -39,7 +41,8 @@ const CREDENTIAL_MARK: HeaderName = HeaderName::from_static("x-tenon-credential"
 /// What a call holds until its last byte, and what is told of it then.
 pub(crate) struct Guard {
     record: Option<CallRecord>,
-    slots: Vec<Slot>,
+    /// Of the project and of the credential.
+    slots: [Option<Slot>; 2],
     started: Instant,
     received: Arc<Received>,
     log: Arc<dyn CallLog>,
@@ -62,7 +65,7 @@ impl Guard {
 
     /// The last byte is out.
     pub(crate) fn complete(&mut self) {
-        self.slots.clear();
+        self.slots = [const { None }; 2];
         if let Some(mut record) = self.record.take() {
             record.is_complete = true;
             self.tell(record);
@@ -160,7 +163,7 @@ impl<A: Accounts> Inner<A> {
         });
         Guard {
             record,
-            slots: Vec::with_capacity(2),
+            slots: [const { None }; 2],
             started: Instant::now(),
             received: Arc::default(),
             log: self.log.clone(),
@@ -192,22 +195,25 @@ impl<A: Accounts> Inner<A> {
         }
         let accounts = self.plans.user(route.project, &user).await;
         let accounts = accounts.map_err(|error| Failure::away("read the user's plan", &error))?;
-        let wanted = header(&headers, ["x-tenon-credential", "x-paragon-credential"])?;
-        let credential = accounts
+        let wanted = header(&headers, &CREDENTIAL)?;
+        let (credential, revision) = accounts
             .as_ref()
-            .and_then(|accounts| accounts.credential(integration.id, wanted))
+            .and_then(|it| Some((it.credential(integration.id, wanted)?, it.revision)))
             .ok_or_else(|| Failure::new(&codes::NO_ACCOUNT).of_integration())?;
         guard.note(|record| record.credential = Some(credential.id));
         self.enter(route, credential, guard)?;
 
         let reference = extensions.get::<RequestId>().map_or("", RequestId::as_str);
+        let revisions = Revisions { project: plan.revision, user: revision };
+        let project = route.project;
         let account =
-            AccountOf { project: route.project, user: &user, integration, credential, reference };
+            AccountOf { project, user: &user, integration, credential, reference, revisions };
         let ready = self.accounts.ready(account).await?;
         let url = {
-            let asked = header(&headers, ["x-tenon-proxy-url", "x-paragon-proxy-url"])?;
+            let asked = header(&headers, &PROXY_URL)?;
             let asked = Asked { path: route.rest, query, url: asked };
-            target::resolve(&ready.base_url()?, &asked, |url| ready.is_allowed(url))?
+            let base = ready.base_url()?;
+            target::resolve(&base, &asked, |url| ready.is_allowed(url))?
         };
         guard.note(|record| record.host = url.host_str().unwrap_or_default().to_owned());
         let buckets = ready.buckets(&method, url.path());
@@ -227,9 +233,9 @@ impl<A: Accounts> Inner<A> {
         guard: &mut Guard,
     ) -> Result<Passed, Failure> {
         let Call { account, ready, method, url, mut headers, body, now } = call;
-        let asks_raw = header(&headers, RAW_RESPONSE)?;
+        let asks_raw = header(&headers, &RAW_RESPONSE)?;
         let is_wrapped = dialect == Dialect::Sdk && !is_truthy(asks_raw);
-        let token_type = header(&headers, TOKEN_TYPE)?.map(str::to_owned);
+        let token_type = header(&headers, &TOKEN_TYPE)?.map(str::to_owned);
         let content = body::take(&mut headers, body, &guard.received, &self.settings).await?;
         clean_request(&mut headers, is_wrapped);
         let health = self.health.integration(account.integration.id);
@@ -272,20 +278,24 @@ impl<A: Accounts> Inner<A> {
             .counters
             .enter(route.project.uuid(), self.settings.calls_per_project_max)
             .ok_or_else(|| busy("too many calls of this project are under way"))?;
-        guard.slots.push(of_project);
+        guard.slots[0] = Some(of_project);
         let of_credential = self
             .counters
             .enter(credential.id.uuid(), self.settings.calls_per_credential_max)
             .ok_or_else(|| busy("too many calls with this account are under way"))?;
-        guard.slots.push(of_credential);
+        guard.slots[1] = Some(of_credential);
         Ok(())
     }
 }
 
+/// Which account it is.
+static CREDENTIAL: OursOrParagons = ours("x-tenon-credential", "x-paragon-credential");
+/// Where to, instead of the path.
+static PROXY_URL: OursOrParagons = ours("x-tenon-proxy-url", "x-paragon-proxy-url");
 /// The caller wants the provider's answer as it is.
-const RAW_RESPONSE: [&str; 2] = ["x-tenon-raw-response", "x-paragon-use-raw-response"];
+static RAW_RESPONSE: OursOrParagons = ours("x-tenon-raw-response", "x-paragon-use-raw-response");
 /// The caller wants a type of token by name.
-const TOKEN_TYPE: [&str; 2] = ["x-tenon-token-type", "x-paragon-use-slack-token-type"];
+static TOKEN_TYPE: OursOrParagons = ours("x-tenon-token-type", "x-paragon-use-slack-token-type");
 
 /// An answer that is passed on.
 struct Passed {
@@ -305,7 +315,7 @@ fn check_framing(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
-fn header<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Result<Option<&'a str>, Failure> {
+fn header<'a>(headers: &'a HeaderMap, names: &OursOrParagons) -> Result<Option<&'a str>, Failure> {
     of_caller(headers, names).map_err(|()| {
         Failure::new(&kit::INVALID_FIELD).detail("a header of ours is there twice or is no text")
     })

@@ -10,8 +10,10 @@ use tenon_http_kit::codes as kit;
 
 use crate::codes;
 use crate::failure::Failure;
-use crate::headers::of_caller;
+use crate::headers::{OursOrParagons, of_caller, ours};
 
+/// The connected user, beside an API key.
+static USER: OursOrParagons = ours("x-tenon-user", "x-paragon-user");
 /// The longest user id, in bytes.
 const USER_BYTES_MAX: usize = 255;
 
@@ -42,7 +44,7 @@ fn named(headers: &HeaderMap) -> Result<EndUserId, Failure> {
         Failure::new(&codes::USER_REQUIRED)
             .detail("name the connected user in one `X-Tenon-User` header, at most 255 bytes")
     };
-    let user = of_caller(headers, ["x-tenon-user", "x-paragon-user"]).map_err(|()| required())?;
+    let user = of_caller(headers, &USER).map_err(|()| required())?;
     let user = user.ok_or_else(required)?;
     if user.len() > USER_BYTES_MAX || user.chars().any(char::is_control) {
         return Err(required());

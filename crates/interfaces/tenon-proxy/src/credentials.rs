@@ -2,7 +2,6 @@
 //! they make of a call.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
@@ -11,7 +10,7 @@ use tenon_connector::call::Call;
 use tenon_connector::inject::{self, BodyForSigning, Head, InjectError};
 use tenon_connector::manifest::proxy::{ErrorKind, ProxyRules};
 use tenon_connector::{proxy, quota};
-use tenon_contract::grant::{GrantKey, Work};
+use tenon_contract::grant::GrantKey;
 use tenon_contract::quota::Bucket;
 use tenon_contract::vault::{Access, Purpose};
 use tenon_credentials::access::{AccessError, Account, CredentialAccess, Ready};
@@ -22,10 +21,8 @@ use crate::ports::{
     AccountOf, Accounts, CallBody, CallRules, Injected, Injection, Judged, NotReady, ReadyAccount,
     Unusable,
 };
+use crate::remembered::{Known, Remembered};
 
-/// How long a grant of one call holds: the vault is asked at once, or within the wait for a
-/// renewal.
-const GRANT_TTL: Duration = Duration::from_secs(120);
 /// The longest reference in the vault's audit, in bytes.
 const REFERENCE_BYTES_MAX: usize = 64;
 
@@ -34,6 +31,7 @@ pub struct Credentials {
     access: CredentialAccess,
     grants: Arc<GrantKey>,
     clock: Arc<dyn Clock>,
+    remembered: Remembered,
 }
 
 /// An account of the vault, open for one call.
@@ -41,19 +39,22 @@ pub struct OpenCredential {
     ready: Ready,
     caller: quota::Caller,
     now: Timestamp,
-    base: OnceLock<Url>,
+    known: Arc<Known>,
+    base: OnceLock<Arc<Url>>,
 }
 
 impl Credentials {
     /// Opens accounts through `access`, and signs with `grants` that a call is there.
     #[must_use]
     pub fn new(access: CredentialAccess, grants: Arc<GrantKey>, clock: Arc<dyn Clock>) -> Self {
-        Self { access, grants, clock }
+        Self { access, grants, clock, remembered: Remembered::default() }
     }
 
-    fn access_of(&self, account: AccountOf<'_>, now: Timestamp) -> Access {
-        let until = now.checked_add(GRANT_TTL).unwrap_or(now);
-        let grant = self.grants.sign(account.project, account.user, &Work::Call { until });
+    fn known(&self, account: AccountOf<'_>, now: Timestamp) -> Arc<Known> {
+        self.remembered.of(account, now, &self.grants)
+    }
+
+    fn access_of(account: AccountOf<'_>, known: &Known) -> Access {
         let reference = account.reference;
         let reference = &reference[..reference.floor_char_boundary(REFERENCE_BYTES_MAX)];
         Access {
@@ -62,7 +63,7 @@ impl Credentials {
             run: None,
             step: None,
             reference: (!reference.is_empty()).then(|| reference.to_owned()),
-            grant: Some(grant),
+            grant: Some(known.grant().clone()),
         }
     }
 }
@@ -77,13 +78,13 @@ fn plain(account: AccountOf<'_>) -> Account<'_> {
 }
 
 impl OpenCredential {
-    fn new(ready: Ready, account: AccountOf<'_>, now: Timestamp) -> Self {
+    fn new(ready: Ready, account: AccountOf<'_>, now: Timestamp, known: Arc<Known>) -> Self {
         let caller = quota::Caller {
             project: account.project,
             integration: account.integration.id,
             credential: account.credential.id,
         };
-        Self { ready, caller, now, base: OnceLock::new() }
+        Self { ready, caller, now, known, base: OnceLock::new() }
     }
 
     fn proxy_rules(&self) -> &ProxyRules {
@@ -96,9 +97,10 @@ impl Accounts for Credentials {
 
     async fn ready(&self, account: AccountOf<'_>) -> Result<OpenCredential, NotReady> {
         let now = self.clock.now();
-        let access = self.access_of(account, now);
+        let known = self.known(account, now);
+        let access = Self::access_of(account, &known);
         let ready = self.access.ready(plain(account), &access).await?;
-        Ok(OpenCredential::new(ready, account, now))
+        Ok(OpenCredential::new(ready, account, now, known))
     }
 
     async fn renew(
@@ -107,9 +109,10 @@ impl Accounts for Credentials {
         refused: &OpenCredential,
     ) -> Result<OpenCredential, NotReady> {
         let now = self.clock.now();
-        let access = self.access_of(account, now);
+        let known = self.known(account, now);
+        let access = Self::access_of(account, &known);
         let ready = self.access.renew(plain(account), &access, &refused.ready).await?;
-        Ok(OpenCredential::new(ready, account, now))
+        Ok(OpenCredential::new(ready, account, now, known))
     }
 
     async fn report_dead(&self, account: AccountOf<'_>, refused: &OpenCredential) {
@@ -119,14 +122,20 @@ impl Accounts for Credentials {
 }
 
 impl ReadyAccount for OpenCredential {
-    fn base_url(&self) -> Result<Url, Unusable> {
+    fn base_url(&self) -> Result<Arc<Url>, Unusable> {
         if let Some(base) = self.base.get() {
             return Ok(base.clone());
+        }
+        let version = self.ready.version();
+        if let Some(base) = self.known.base(version) {
+            return Ok(self.base.get_or_init(|| base).clone());
         }
         let context = self.ready.context(self.now);
         let base = proxy::base_url(self.ready.connector(), &context)
             .map_err(|error| Unusable::Connector { reason: error.to_string() })?;
-        Ok(self.base.get_or_init(|| base).clone())
+        let base = self.base.get_or_init(|| Arc::new(base)).clone();
+        self.known.keep_base(version, &base, self.ready.connector(), self.ready.auth());
+        Ok(base)
     }
 
     fn is_allowed(&self, url: &Url) -> bool {
@@ -153,13 +162,19 @@ impl ReadyAccount for OpenCredential {
         }
     }
 
-    fn buckets(&self, method: &Method, path: &str) -> Vec<Bucket> {
+    fn buckets(&self, method: &Method, path: &str) -> Arc<[Bucket]> {
+        let connector = self.ready.connector();
+        if self.proxy_rules().quotas.is_empty() {
+            // Neither the method nor the path matters.
+            let make = || quota::buckets(connector, &self.caller, method, path).into();
+            return self.known.buckets(make);
+        }
         // Quotas name paths as they follow the base URL.
         let below = self.base.get().and_then(|base| {
             let below = path.strip_prefix(base.path().trim_end_matches('/'))?;
             below.starts_with('/').then_some(below)
         });
-        quota::buckets(self.ready.connector(), &self.caller, method, below.unwrap_or(path))
+        quota::buckets(connector, &self.caller, method, below.unwrap_or(path)).into()
     }
 
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Judged {

@@ -131,18 +131,29 @@ fn remove_named(headers: &mut HeaderMap) {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .map(str::trim)
+        // What nearly every `Connection` says; that header goes anyway.
+        .filter(|name| *name != "keep-alive")
+        .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
         .collect();
     for name in named {
         headers.remove(name);
     }
 }
 
+/// A header of ours, and what Paragon calls it.
+pub(crate) type OursOrParagons = [HeaderName; 2];
+
+/// Such a pair. Both are written in lower case.
+pub(crate) const fn ours(name: &'static str, paragons: &'static str) -> OursOrParagons {
+    [HeaderName::from_static(name), HeaderName::from_static(paragons)]
+}
+
 /// The value of the first of two headers, ours or Paragon's; `Err` when one is there twice or is
 /// no text.
 pub(crate) fn of_caller<'a>(
     headers: &'a HeaderMap,
-    names: [&str; 2],
+    names: &OursOrParagons,
 ) -> Result<Option<&'a str>, ()> {
     for name in names {
         let mut values = headers.get_all(name).iter();
@@ -166,6 +177,9 @@ pub(crate) fn is_truthy(value: Option<&str>) -> bool {
 /// Whether the length of the body is given more than once, or in two ways: the usual start of
 /// request smuggling.
 pub(crate) fn is_ambiguous(headers: &HeaderMap) -> bool {
+    if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
+        return false;
+    }
     let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
     let encodings = headers.get_all(TRANSFER_ENCODING).iter().count();
     let is_list = headers.get(CONTENT_LENGTH).is_some_and(|value| !is_number(value));

@@ -24,6 +24,18 @@ pub struct AccountOf<'a> {
     pub credential: &'a CredentialPlan,
     /// Names the call in the vault's audit.
     pub reference: &'a str,
+    /// Of the plans that all of this comes from.
+    pub revisions: Revisions,
+}
+
+/// Revisions of the plans of an account: while they are the same, so is the account, but for its
+/// secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revisions {
+    /// Of the project's plan.
+    pub project: i64,
+    /// Of the user's plan.
+    pub user: i64,
 }
 
 /// Gives accounts that are ready to use. Dropping a future abandons the call, never a renewal.
@@ -87,7 +99,7 @@ pub trait ReadyAccount: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the connector's template does not give one.
-    fn base_url(&self) -> Result<Url, Unusable>;
+    fn base_url(&self) -> Result<Arc<Url>, Unusable>;
 
     /// Whether calls may go to this URL: its host is one of the connector's, its scheme and port
     /// are allowed.
@@ -97,7 +109,7 @@ pub trait ReadyAccount: Send + Sync + 'static {
     fn rules(&self) -> CallRules<'_>;
 
     /// The buckets that a call draws from; none for no known limits.
-    fn buckets(&self, method: &Method, path: &str) -> Vec<Bucket>;
+    fn buckets(&self, method: &Method, path: &str) -> Arc<[Bucket]>;
 
     /// What an answer means, by its head.
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Judged;

@@ -40,13 +40,19 @@ impl Limits {
         if buckets.is_empty() {
             return Ok(());
         }
-        if let Some(until) = self.blocked_until(buckets).filter(|until| *until > now) {
+        let (blocked_until, is_fresh) = self.look(buckets, now);
+        if let Some(until) = blocked_until.filter(|until| *until > now) {
             return Err(wait(until, now));
         }
         let Some(shared) = &self.shared else { return Ok(()) };
         let has_limit = buckets.iter().any(|bucket| bucket.limit.is_some());
-        if !has_limit && !self.has_to_ask(buckets, now) {
-            return Ok(());
+        if !has_limit {
+            if is_fresh {
+                return Ok(());
+            }
+            // Asked for in a moment.
+            let unblocked = Timestamp::UNIX_EPOCH;
+            buckets.iter().for_each(|bucket| self.remember(&bucket.key, unblocked, now));
         }
         match shared.take(buckets).await {
             Ok(Taken::Granted) => Ok(()),
@@ -74,26 +80,19 @@ impl Limits {
         }
     }
 
-    fn blocked_until(&self, buckets: &[Bucket]) -> Option<Timestamp> {
+    /// Until when the buckets are blocked, and whether all of them were asked for lately.
+    fn look(&self, buckets: &[Bucket], now: Timestamp) -> (Option<Timestamp>, bool) {
+        let (mut blocked_until, mut is_fresh) = (None, true);
         let known = self.known.lock();
-        buckets.iter().filter_map(|bucket| Some(known.get(&bucket.key)?.blocked_until)).max()
-    }
-
-    /// Whether one of the buckets was not asked for lately; from now on all were.
-    fn has_to_ask(&self, buckets: &[Bucket], now: Timestamp) -> bool {
-        let is_fresh = |asked: Timestamp| {
-            Duration::try_from(now.duration_since(asked)).is_ok_and(|age| age < ASKED_FOR)
-        };
-        {
-            let known = self.known.lock();
-            let mut asked = buckets.iter().map(|bucket| known.get(&bucket.key));
-            if asked.all(|known| known.is_some_and(|known| is_fresh(known.asked_at))) {
-                return false;
-            }
+        for bucket in buckets {
+            let known = known.get(&bucket.key);
+            blocked_until = blocked_until.max(known.map(|known| known.blocked_until));
+            is_fresh &= known.is_some_and(|known| {
+                let age = Duration::try_from(now.duration_since(known.asked_at));
+                age.is_ok_and(|age| age < ASKED_FOR)
+            });
         }
-        let unblocked = Timestamp::UNIX_EPOCH;
-        buckets.iter().for_each(|bucket| self.remember(&bucket.key, unblocked, now));
-        true
+        (blocked_until, is_fresh)
     }
 
     fn remember(&self, bucket: &str, until: Timestamp, now: Timestamp) {

@@ -32,6 +32,16 @@ pub(crate) enum Wanted<'a> {
     Custom(IntegrationId),
 }
 
+/// Whether a path is one of the proxy's: it has an integration, or at least a place for one.
+pub(crate) fn is_proxys(path: &str) -> bool {
+    let (path, marks) = match path.strip_prefix("/api/v1/projects/") {
+        Some(path) => (path, "proxy/"),
+        None => (path.strip_prefix("/projects/").unwrap_or_default(), "sdk/proxy/"),
+    };
+    let behind = path.split_once('/').and_then(|(_, path)| path.strip_prefix(marks));
+    behind.is_some_and(|path| !path.is_empty())
+}
+
 impl<'a> Route<'a> {
     /// Reads a path; `None` when it is not one of the proxy's.
     pub(crate) fn parse(path: &'a str) -> Option<Self> {
@@ -117,6 +127,31 @@ mod tests {
             "/api/v1/projects/ID/runs",
         ] {
             assert_eq!(parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_the_proxy_is_told_by_its_beginning() {
+        for path in [
+            "/projects/ID/sdk/proxy/slack",
+            "/projects/ID/sdk/proxy//a",
+            "/projects/x/sdk/proxy/slack/a",
+            "/api/v1/projects/ID/proxy/slack/a/b",
+        ] {
+            assert!(is_proxys(&path.replace("ID", ID)), "{path}");
+        }
+        for path in [
+            "/",
+            "/projects/ID/sdk/proxy",
+            "/projects/ID/sdk/proxy/",
+            "/projects/ID/proxy/slack",
+            "/projects/ID/x/sdk/proxy/slack",
+            "/api/v1/projects/ID/sdk/proxy/slack",
+            "/api/v1/projects/ID/proxyx/slack",
+            "/api/v1/projects/ID/runs/proxy/a",
+            "/x/api/v1/projects/ID/proxy/slack",
+        ] {
+            assert!(!is_proxys(&path.replace("ID", ID)), "{path}");
         }
     }
 }

@@ -1,11 +1,10 @@
-//! The proxy as a service and as routes.
+//! The proxy as a service.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
@@ -79,13 +78,6 @@ impl<A: Accounts> Proxy<A> {
             counters: Arc::default(),
             health: Health::default(),
         }))
-    }
-
-    /// The routes of the proxy, to be merged with those of other roles.
-    pub fn router(&self) -> Router {
-        Router::new()
-            .route_service("/projects/{project}/sdk/proxy/{*call}", self.clone())
-            .route_service("/api/v1/projects/{project}/proxy/{*call}", self.clone())
     }
 
     /// Answers one request.

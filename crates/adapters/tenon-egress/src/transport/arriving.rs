@@ -9,39 +9,87 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::line::Line;
-use super::pool::Origin;
+use super::pool::{Idle, Origin};
+use super::wire::{Wire, WireError};
 
 /// How long a connection's own task may take to see that the exchange is over.
 const TASK_GRACE: Duration = Duration::from_millis(100);
 
 /// A body that gives its connection back when it was read to its end, and closes it otherwise.
 pub(crate) struct Arriving {
-    body: Incoming,
-    /// Of HTTP/1; an HTTP/2 connection is shared and stays where it is.
-    line: Option<Line>,
+    source: Source,
     origin: Arc<Origin>,
 }
 
+enum Source {
+    /// The socket's own bytes.
+    Wire(Box<Wire>),
+    /// What hyper reads. `line` is of HTTP/1; an HTTP/2 connection is shared and stays where it is.
+    Hyper { body: Incoming, line: Option<Line> },
+    /// All of it was passed on.
+    Over,
+}
+
+/// An answer's body broke off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArrivingError {
+    #[error("the exchange over the socket failed")]
+    Wire(#[from] WireError),
+    #[error("the exchange failed")]
+    Hyper(#[from] hyper::Error),
+}
+
 impl Arriving {
-    pub(super) fn new(body: Incoming, line: Option<Line>, origin: Arc<Origin>) -> Self {
-        let mut arriving = Self { body, line, origin };
-        if arriving.body.is_end_stream() {
-            arriving.give_back();
-        }
+    pub(super) fn of_wire(wire: Box<Wire>, origin: Arc<Origin>) -> Self {
+        let mut arriving = Self { source: Source::Wire(wire), origin };
+        arriving.give_back_if_over();
         arriving
     }
 
+    pub(super) fn of_hyper(body: Incoming, line: Option<Line>, origin: Arc<Origin>) -> Self {
+        let mut arriving = Self { source: Source::Hyper { body, line }, origin };
+        arriving.give_back_if_over();
+        arriving
+    }
+
+    /// All of the body, where it is there already; the connection is given back.
+    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
+        let whole = match &mut self.source {
+            Source::Wire(wire) => wire.take_whole()?,
+            Source::Hyper { body, .. } if !body.is_end_stream() => return None,
+            Source::Hyper { .. } | Source::Over => Bytes::new(),
+        };
+        self.give_back();
+        Some(whole)
+    }
+
+    fn give_back_if_over(&mut self) {
+        let is_over = match &self.source {
+            Source::Wire(wire) => wire.is_over(),
+            Source::Hyper { body, .. } => body.is_end_stream(),
+            Source::Over => false,
+        };
+        if is_over {
+            self.give_back();
+        }
+    }
+
+    /// The body is over: somebody else may have the connection.
     fn give_back(&mut self) {
-        let Some(mut line) = self.line.take() else { return };
-        if line.is_free() || !line.is_in_task() {
-            return self.origin.put(line);
+        let mut line = match std::mem::replace(&mut self.source, Source::Over) {
+            Source::Wire(wire) => return self.origin.put(Idle::Wire(wire)),
+            Source::Hyper { line: Some(line), .. } => line,
+            Source::Hyper { line: None, .. } | Source::Over => return,
+        };
+        if line.is_free() {
+            return self.origin.put(Idle::Line(line));
         }
         // The connection's own task may be a moment behind; an upload that is not over when the
         // answer is will not be waited for.
         let origin = self.origin.clone();
         tokio::spawn(async move {
             if let Ok(true) = tokio::time::timeout(TASK_GRACE, line.is_usable()).await {
-                origin.put(line);
+                origin.put(Idle::Line(line));
             }
         });
     }
@@ -49,31 +97,41 @@ impl Arriving {
 
 impl Body for Arriving {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ArrivingError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, ArrivingError>>> {
         let this = self.get_mut();
-        let frame = ready!(match &mut this.line {
-            Some(line) => line.poll_frame(&mut this.body, context),
-            None => Pin::new(&mut this.body).poll_frame(context),
-        });
+        let frame = match &mut this.source {
+            Source::Wire(wire) => ready!(wire.poll_data(context))
+                .map(|data| data.map(Frame::data).map_err(ArrivingError::from)),
+            Source::Hyper { body, .. } => ready!(Pin::new(body).poll_frame(context))
+                .map(|frame| frame.map_err(ArrivingError::from)),
+            Source::Over => None,
+        };
         match &frame {
-            Some(Err(_)) => this.line = None,
+            Some(Ok(_)) => this.give_back_if_over(),
+            Some(Err(_)) => this.source = Source::Over,
             None => this.give_back(),
-            Some(Ok(_)) if this.body.is_end_stream() => this.give_back(),
-            Some(Ok(_)) => {}
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.source {
+            Source::Wire(wire) => wire.is_over(),
+            Source::Hyper { body, .. } => body.is_end_stream(),
+            Source::Over => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.source {
+            Source::Wire(wire) => wire.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Source::Hyper { body, .. } => body.size_hint(),
+            Source::Over => SizeHint::with_exact(0),
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::outgoing::OutgoingBody;
 use crate::settings::EgressSettings;
 
 use super::line::Line;
+use super::wire::Wire;
 
 type Shared = http2::SendRequest<OutgoingBody>;
 type Waiting = Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>;
@@ -26,9 +27,35 @@ type Waiting = Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>;
 /// A connection that was kept.
 pub(super) enum Kept {
     /// HTTP/1: for one call at a time.
-    One(Line),
+    One(Idle),
     /// HTTP/2: for many.
     Shared(Shared),
+}
+
+/// An HTTP/1 connection, by who speaks on it.
+pub(super) enum Idle {
+    /// We do.
+    Wire(Box<Wire>),
+    /// hyper does.
+    Line(Line),
+}
+
+impl Idle {
+    /// Whether nothing is under way on it.
+    fn is_free(&self) -> bool {
+        match self {
+            Self::Wire(wire) => wire.is_free(),
+            Self::Line(line) => line.is_free(),
+        }
+    }
+
+    /// Whether another request can be sent, as far as is known.
+    fn is_open(&mut self) -> bool {
+        match self {
+            Self::Wire(wire) => wire.is_open(),
+            Self::Line(line) => line.is_open(),
+        }
+    }
 }
 
 /// The connections of one process.
@@ -67,7 +94,7 @@ pub(crate) struct Origin {
 #[derive(Default)]
 struct Connections {
     /// The last one in is the first one out, so that those that are not needed grow old.
-    idle: Vec<(Line, Instant)>,
+    idle: Vec<(Idle, Instant)>,
     shared: Option<(Shared, Instant)>,
 }
 
@@ -182,22 +209,25 @@ impl Origin {
             }
             kept.shared = None;
         }
-        while let Some((line, since)) = kept.idle.pop() {
+        while let Some((idle, since)) = kept.idle.pop() {
             if now.duration_since(since) < self.limits.idle_timeout {
-                return Some(Kept::One(line));
+                return Some(Kept::One(idle));
             }
         }
         None
     }
 
     /// Gives a connection back whose exchange is over; one that is not free is closed.
-    pub(super) fn put(&self, mut line: Line) {
-        if self.limits.idle_timeout.is_zero() || !line.is_free() {
+    pub(super) fn put(&self, mut idle: Idle) {
+        if self.limits.idle_timeout.is_zero() || !idle.is_free() {
             return;
+        }
+        if let Idle::Wire(wire) = &mut idle {
+            wire.rest();
         }
         let mut kept = self.kept.lock();
         if kept.idle.len() < self.limits.idle_per_host_max {
-            kept.idle.push((line, Instant::now()));
+            kept.idle.push((idle, Instant::now()));
         }
     }
 
@@ -220,7 +250,7 @@ impl Origin {
     fn sweep(&self, now: Instant) -> bool {
         let is_old = |since: Instant| now.duration_since(since) >= self.limits.idle_timeout;
         let mut kept = self.kept.lock();
-        kept.idle.retain_mut(|(line, since)| !is_old(*since) && line.is_open());
+        kept.idle.retain_mut(|(idle, since)| !is_old(*since) && idle.is_open());
         // Calls that are under way hold their own handle.
         kept.shared.take_if(|(shared, last_used)| shared.is_closed() || is_old(*last_used));
         kept.idle.is_empty() && kept.shared.is_none()

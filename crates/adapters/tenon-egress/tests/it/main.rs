@@ -3,6 +3,7 @@
 mod addresses;
 mod answers;
 mod connections;
+mod exchanges;
 mod forward;
 mod identities;
 mod requests;

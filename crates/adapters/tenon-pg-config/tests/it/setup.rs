@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use tenon_config::{
-    AccountSettings, Credential, CredentialState, Error, EventType, SettingsChange,
-    SettingsName, Slug,
+    AccountSettings, Credential, CredentialState, Error, EventType, SettingsChange, SettingsName,
+    Slug,
 };
 use tenon_contract::plan::CredentialPlan;
 use tenon_contract::vault::SecretState;

@@ -70,10 +70,9 @@ async fn append_behind(
     known: &Ends,
     columns: &Columns<'_>,
 ) -> Result<bool, sqlx::Error> {
-    let (projects, last): (Vec<Uuid>, Vec<_>) =
-        known.iter().map(|(project, tail)| (project.uuid(), tail)).unzip();
-    let (numbers, hashes): (Vec<i64>, Vec<Vec<u8>>) =
-        last.into_iter().map(|(number, hash)| (*number, hash.to_vec())).unzip();
+    let projects: Vec<Uuid> = known.keys().map(|project| project.uuid()).collect();
+    let numbers: Vec<i64> = known.values().map(|(number, _)| *number).collect();
+    let hashes: Vec<Vec<u8>> = known.values().map(|(_, hash)| hash.to_vec()).collect();
     sqlx::query_scalar!(
         r#"SELECT append_audit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                                $16) AS "is_appended!""#,

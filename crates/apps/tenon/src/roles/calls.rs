@@ -58,7 +58,8 @@ fn call_of(record: CallRecord, ended_at: Timestamp) -> ProxyCall {
         credential: record.credential,
         method: record.method,
         host: record.host,
-        path: record.path,
+        // The proxy knows it without the slash that the account's base URL ends with.
+        path: format!("/{}", record.path.trim_start_matches('/')),
         status: record.status,
         problem: record.problem.map(str::to_owned),
         started_at: ended_at.checked_sub(duration).unwrap_or(Timestamp::UNIX_EPOCH),

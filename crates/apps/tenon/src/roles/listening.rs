@@ -57,29 +57,39 @@ pub(super) fn routes(
             json_limits: parts.settings.json(),
         }));
     }
-    if parts.roles.has(Role::Proxy)
-        && let Some(access) = shared.accounts.access(Caller::Proxy)
-    {
-        let grants = shared.accounts.grants.clone().context(
-            "the role `proxy` signs grants: set vault.grant_key_file (`tenon vault new-grant-key`)",
-        )?;
-        let proxy = Proxy::new(ProxyParts {
-            plans: shared.plans.clone(),
-            accounts: Credentials::new(access.clone(), grants, shared.clock.clone()),
-            egress: shared.accounts.egress()?,
-            quotas: Some(shared.quotas.clone()),
-            log: calls,
-            clock: shared.clock.clone(),
-            settings: parts.settings.proxying(),
-        });
-        router = router.merge(proxy.router());
-    }
     let readiness = Dependencies {
         store: shared.execution.as_ref().map(|execution| execution.store.clone()),
         queue: shared.queue.clone(),
     };
     let health = tenon_api::health_router(Arc::new(readiness));
-    Ok(with_layers(router.merge(health), &parts.settings.layers()))
+    let layers = parts.settings.layers();
+    let routes = with_layers(router.merge(health), &layers);
+    Ok(match proxy(parts, shared, calls)? {
+        Some(proxy) => proxy.in_front_of(routes, &layers),
+        None => routes,
+    })
+}
+
+/// The proxy, where this process has the role.
+fn proxy(
+    parts: &Parts,
+    shared: &Shared,
+    calls: Arc<dyn CallLog>,
+) -> anyhow::Result<Option<Proxy<Credentials>>> {
+    let access = shared.accounts.access(Caller::Proxy).filter(|_| parts.roles.has(Role::Proxy));
+    let Some(access) = access else { return Ok(None) };
+    let grants = shared.accounts.grants.clone().context(
+        "the role `proxy` signs grants: set vault.grant_key_file (`tenon vault new-grant-key`)",
+    )?;
+    Ok(Some(Proxy::new(ProxyParts {
+        plans: shared.plans.clone(),
+        accounts: Credentials::new(access.clone(), grants, shared.clock.clone()),
+        egress: shared.accounts.egress()?,
+        quotas: Some(shared.quotas.clone()),
+        log: calls,
+        clock: shared.clock.clone(),
+        settings: parts.settings.proxying(),
+    })))
 }
 
 fn connect(shared: &Shared, configuration: &Configuration, public_url: &Url) -> ConnectState {

@@ -116,7 +116,8 @@ fn end(
             TimeUnit::Milliseconds => 0.001,
             TimeUnit::Minutes => 60.0,
         };
-        number(&within?).map(|life| life * unit).filter(|life| *life > 0.0)
+        // A life too short to be told from none says nothing either.
+        number(&within?).map(|life| life * unit).filter(|life| *life >= 0.001)
     };
     match named {
         Some(end) => after(now, LIFE_MAX.as_secs_f64()).map(|last| end.min(last)),

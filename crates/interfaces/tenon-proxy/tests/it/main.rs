@@ -5,6 +5,7 @@ mod answers;
 mod callers;
 mod certificates;
 mod failures;
+mod front;
 mod limits;
 mod requests;
 mod smuggling;

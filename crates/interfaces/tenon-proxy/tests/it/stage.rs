@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use axum::Router;
+use axum::routing::get;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Map;
@@ -176,7 +178,9 @@ pub fn way_out() -> HttpEgress {
 pub async fn listen<A: Accounts>(parts: ProxyParts<A>) -> (SocketAddr, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let router = with_layers(Proxy::new(parts).router(), &LayerSettings::default());
+    let settings = LayerSettings::default();
+    let rest = Router::new().route("/health", get(|| async { "well" }));
+    let router = Proxy::new(parts).in_front_of(with_layers(rest, &settings), &settings);
     let stop = CancellationToken::new();
     tokio::spawn(serve(listener, router, ServeSettings::default(), stop.clone()));
     (address, stop.drop_guard())

@@ -39,7 +39,7 @@ fn json_of(stage: &Stage, arguments: &[&str]) -> Value {
 #[tokio::test]
 async fn configurations_are_made_changed_and_removed_in_the_terminal() {
     let stage = Stage::shared().await;
-    let id = stage.connect_by_key(&stage.user, "canary-key").await;
+    let id = stage.connect_by_key(&stage.user, "canary-key-of-commands").await;
     let made = json_of(&stage, &["configurations", "create", &id, "--external-id", "team a"]);
     assert_eq!((&made["external_id"], &made["default"]), (&json!("team a"), &json!(false)));
     let update = ["configurations", "update", &id, "ext:team a", "--meta"];
@@ -105,7 +105,7 @@ async fn the_private_half_of_a_signing_key_goes_to_a_file_of_its_owner() {
 #[tokio::test]
 async fn events_are_listed_and_followed() {
     let stage = Stage::shared().await;
-    let id = stage.connect_by_key(&stage.user, "canary-key").await;
+    let id = stage.connect_by_key(&stage.user, "canary-key-of-commands").await;
     let mine = |page: &Value| {
         let events = page["events"].as_array().expect("a list").clone();
         events.into_iter().find(|event| event["credential_id"] == id.as_str())

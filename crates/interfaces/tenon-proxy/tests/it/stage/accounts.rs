@@ -1,6 +1,7 @@
 //! Accounts of a made-up connector, whose tokens a test controls.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -100,8 +101,8 @@ impl Accounts for FakeAccounts {
 }
 
 impl ReadyAccount for Token {
-    fn base_url(&self) -> Result<Url, Unusable> {
-        Ok(self.base.clone())
+    fn base_url(&self) -> Result<Arc<Url>, Unusable> {
+        Ok(Arc::new(self.base.clone()))
     }
 
     fn is_allowed(&self, url: &Url) -> bool {
@@ -112,7 +113,7 @@ impl ReadyAccount for Token {
         CallRules { retry_statuses: &[502, 503, 504], follows_redirects: self.follows_redirects }
     }
 
-    fn buckets(&self, _: &Method, _: &str) -> Vec<Bucket> {
+    fn buckets(&self, _: &Method, _: &str) -> Arc<[Bucket]> {
         self.bucket.iter().cloned().collect()
     }
 
