@@ -184,7 +184,8 @@ impl<A: Accounts> Inner<A> {
         let plan = self.plans.project(route.project).await;
         let plan = plan.map_err(|error| Failure::away("read the project's plan", &error))?;
         let plan = plan.ok_or_else(|| Failure::new(&kit::UNAUTHORIZED))?;
-        let user = caller::identify(&plan, &self.tokens, &headers, now)?;
+        let caller = caller::identify(&plan, &self.tokens, &headers, now)?;
+        let user = &caller.user;
         let integration = route.integration.of(&plan);
         let integration = integration.ok_or_else(|| Failure::new(&codes::UNKNOWN_CONNECTOR))?;
         guard.note(|record| {
@@ -193,21 +194,21 @@ impl<A: Accounts> Inner<A> {
         if !integration.is_active {
             return Err(Failure::new(&codes::INTEGRATION_INACTIVE));
         }
-        let accounts = self.plans.user(route.project, &user).await;
+        let accounts = self.plans.user(route.project, user).await;
         let accounts = accounts.map_err(|error| Failure::away("read the user's plan", &error))?;
         let wanted = header(&headers, &CREDENTIAL)?;
         let (credential, revision) = accounts
             .as_ref()
             .and_then(|it| Some((it.credential(integration.id, wanted)?, it.revision)))
             .ok_or_else(|| Failure::new(&codes::NO_ACCOUNT).of_integration())?;
+        caller.check(integration, credential)?;
         guard.note(|record| record.credential = Some(credential.id));
         self.enter(route, credential, guard)?;
 
         let reference = extensions.get::<RequestId>().map_or("", RequestId::as_str);
         let revisions = Revisions { project: plan.revision, user: revision };
         let project = route.project;
-        let account =
-            AccountOf { project, user: &user, integration, credential, reference, revisions };
+        let account = AccountOf { project, user, integration, credential, reference, revisions };
         let ready = self.accounts.ready(account).await?;
         let url = {
             let asked = header(&headers, &PROXY_URL)?;

@@ -9,6 +9,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use tenon_contract::egress::Error as EgressError;
+use tenon_http_kit::wire::INSUFFICIENT_PERMISSION;
 use tenon_http_kit::{Code, Problem, codes as kit};
 
 use crate::codes;
@@ -27,11 +28,13 @@ pub(crate) struct Failure {
     retry_after: Option<Duration>,
     /// Whether it is the provider or the account, rather than the caller or us.
     is_integration: bool,
+    /// What the SDK knows it by, where that is not the code's name.
+    sdk_code: Option<&'static str>,
 }
 
 impl Failure {
     pub(crate) fn new(code: &'static Code) -> Self {
-        Self { code, detail: None, retry_after: None, is_integration: false }
+        Self { code, detail: None, retry_after: None, is_integration: false, sdk_code: None }
     }
 
     pub(crate) fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -55,6 +58,13 @@ impl Failure {
         // Logged once, here; the caller sees none of it.
         let _ = Problem::unavailable(action, AWAY_RETRY_AFTER, error);
         Self::new(&kit::UNAVAILABLE).retry_after(AWAY_RETRY_AFTER)
+    }
+
+    /// The user's token does not allow the call. The SDK keeps its user signed in for this code.
+    pub(crate) fn not_permitted() -> Self {
+        let mut failure = Self::new(&kit::FORBIDDEN).detail("the token does not allow this call");
+        failure.sdk_code = Some(INSUFFICIENT_PERMISSION);
+        failure
     }
 
     /// The answer to the caller.
@@ -89,7 +99,7 @@ impl Failure {
             if self.is_integration { json!({ "isIntegrationError": true }) } else { json!({}) };
         let body = json!({
             "message": message,
-            "code": self.code.name,
+            "code": self.sdk_code.unwrap_or(self.code.name),
             "status": self.code.status,
             "meta": meta,
         });

@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use crate::fixture::{Fixture, Outcome};
 
-/// A call that ended some days ago, one millisecond later for each further one.
+/// A call that ended some days ago, one second later for each further one.
 pub fn call_of_day(project: ProjectId, days_ago: i64, number: u64) -> ProxyCall {
     let ended = Timestamp::now() - SignedDuration::from_hours(24 * days_ago);
-    let millis = u64::try_from(ended.as_millisecond()).expect("after 1970") + number;
+    let millis = u64::try_from(ended.as_millisecond()).expect("after 1970") + 1_000 * number;
     let random = Uuid::new_v4().into_bytes();
     let mut counter = [0; 10];
     counter.copy_from_slice(&random[..10]);

@@ -58,6 +58,46 @@ async fn a_users_token_speaks_for_that_user_alone() {
 }
 
 #[tokio::test]
+async fn a_token_allows_what_its_permissions_say() {
+    let provider = provider().await;
+    let stage = Stage::new(&provider).await;
+    let key = KeyPair::generate(KeySize::Rsa2048).expect("a key");
+    let der = key.public_key().as_der().expect("it has one");
+    let pem = STANDARD.encode(der.as_ref());
+    let connector = {
+        let mut plan = stage.plans.project.lock();
+        plan.signing_keys = vec![SigningKeyPlan {
+            id: "k".to_owned(),
+            public_pem: format!("-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----"),
+        }];
+        plan.integrations[0].connector.clone()
+    };
+    let call = async |permissions: Value| {
+        let claims = json!({
+            "sub": "user-1", "exp": now() + 60, "urn:useparagon:connect:permissions": permissions,
+        });
+        let bearer = format!("Bearer {}", signed(&key, &claims));
+        let headers = [("authorization", bearer.as_str())];
+        stage.client().call(Method::GET, &stage.sdk("a"), &headers, "").await
+    };
+    let named = format!("integration:{connector}");
+    assert_eq!(call(json!({ "integration:*": true })).await.status, 200);
+    assert_eq!(call(json!({ "integration:*": false, named.clone(): ["proxy"] })).await.status, 200);
+    for refused in [
+        json!({}),
+        json!({ "integration:*": true, named: false }),
+        json!({ "integration:*": ["event"] }),
+        json!({ "integration:*": true, "credential:*": false }),
+    ] {
+        let answer = call(refused.clone()).await;
+        assert_eq!(answer.status, 403, "{refused}");
+        let body: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!(body["code"], "7210", "the SDK keeps its user signed in");
+    }
+    assert_eq!(provider.seen().len(), 2, "what is refused costs no request");
+}
+
+#[tokio::test]
 async fn a_caller_without_a_good_key_is_turned_away() {
     let provider = provider().await;
     let stage = Stage::new(&provider).await;
