@@ -43,8 +43,9 @@ impl Waiting {
     fn crash(mut self) -> ExitStatus {
         let welcome = getrlimit(Resource::Core).maximum;
         let limit = Rlimit { current: welcome, maximum: welcome };
-        let raised = prlimit(Some(self.pid()), Resource::Core, limit);
-        assert!(raised.is_ok() || !rustix::process::geteuid().is_root(), "{raised:?}");
+        // In a container even root may not raise a limit; the one that the process has set then
+        // holds beside its not being dumpable.
+        let _ = prlimit(Some(self.pid()), Resource::Core, limit);
         kill_process(self.pid(), Signal::ABORT).expect("it runs");
         self.child.wait().expect("it can be waited for")
     }
