@@ -1,6 +1,6 @@
 //! How long a plan takes to be read: from Redis, opened and parsed, and from memory.
 //!
-//! `cargo bench -p tenon-redis`; `docs/ops/performance.md` says what came out.
+//! `cargo bench -p tenon-redis`. Wanted: under 1 ms from Redis, under 5 us from memory.
 
 use std::collections::HashMap;
 use std::hint::black_box;
