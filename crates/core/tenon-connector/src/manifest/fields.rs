@@ -48,7 +48,8 @@ pub struct Field {
     /// Taken off the end, such as `.zendesk.com`; so is a trailing `/`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strip_suffix: Vec<String>,
-    /// Filled in by the callback or `lifecycle.identity`; never asked for.
+    /// Filled in by the callback or `lifecycle.identity`, and not asked for before. One of an auth
+    /// method that is required and was not filled in is asked for afterwards.
     #[serde(default)]
     pub automated: bool,
     /// Asked for only where another field has a value.

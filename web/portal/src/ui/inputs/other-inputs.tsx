@@ -11,8 +11,8 @@ import { Field } from "./Field";
 import type { InputProps } from "./InputView";
 import { useInputScope } from "./scope";
 
-/** Files travel inside the settings; larger ones belong into a storage service. */
-const FILE_MAX_BYTES = 1024 * 1024;
+/** Files travel inside the settings, in base64: 256 KB there, which is the server's limit. */
+const FILE_MAX_BYTES = 192 * 1024;
 const COPIED_MS = 2_000;
 
 /** Copies the given value, or the address for webhooks of the workflow it stands in. */
@@ -83,7 +83,7 @@ export function FileField({ id, input, value, error, onChoose }: InputProps) {
   const read = async (chosen: File | undefined) => {
     if (!chosen) return;
     if (chosen.size > FILE_MAX_BYTES) {
-      setProblem(texts.invalid.fileTooLarge("1 MB"));
+      setProblem(texts.invalid.fileTooLarge("192 KB"));
       return;
     }
     try {
