@@ -1,5 +1,6 @@
 //! Connectors: the built-in ones, and those that a project uploaded as manifests.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use serde_json::Value;
 use tenon_connector::connector::Connector;
 use tenon_domain::ProjectId;
 
-use crate::ports::UnitOfWork;
+use crate::integrations::Integration;
+use crate::ports::{StoreError, UnitOfWork};
 use crate::{Configuration, Error};
 
 /// What the names of custom connectors begin with.
@@ -232,6 +234,19 @@ async fn check_methods_in_use(
         }
     }
     Ok(())
+}
+
+/// The manifests of the custom connectors among some integrations, by the connector's name.
+pub(crate) async fn custom_manifests(
+    work: &mut dyn UnitOfWork,
+    project: ProjectId,
+    integrations: &[Integration],
+) -> Result<HashMap<String, Arc<Value>>, StoreError> {
+    if !integrations.iter().any(|one| Slug::of_connector(&one.connector).is_some()) {
+        return Ok(HashMap::new());
+    }
+    let customs = work.connectors(project).await?;
+    Ok(customs.into_iter().map(|custom| (custom.slug.connector(), custom.manifest)).collect())
 }
 
 #[cfg(test)]

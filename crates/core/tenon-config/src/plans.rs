@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
 use tenon_contract::plan::{
     DeployedWorkflow, InstallationsPlan, IntegrationPlan, PlanError, PlanSource, ProjectPlan,
     UserPlan, WorkflowPlan,
@@ -18,7 +17,7 @@ use tenon_domain::{EndUserId, ProjectId, VersionId, WorkflowId};
 
 pub use publisher::PlanPublisher;
 
-use crate::connectors::Slug;
+use crate::connectors::custom_manifests;
 use crate::portal::Portals;
 use crate::ports::{Scope, Store, StoreError, StoredDocument, UnitOfWork};
 
@@ -102,17 +101,7 @@ async fn integrations(
     project: ProjectId,
 ) -> Result<Vec<IntegrationPlan>, StoreError> {
     let integrations = work.integrations(project).await?;
-    let is_custom = |name: &str| Slug::of_connector(name).is_some();
-    let manifests: HashMap<String, Arc<Value>> =
-        match integrations.iter().any(|one| is_custom(&one.connector)) {
-            true => work
-                .connectors(project)
-                .await?
-                .into_iter()
-                .map(|custom| (custom.slug.connector(), custom.manifest))
-                .collect(),
-            false => HashMap::new(),
-        };
+    let manifests = custom_manifests(work, project, &integrations).await?;
     Ok(integrations.iter().map(|one| one.plan(manifests.get(&one.connector).cloned())).collect())
 }
 

@@ -15,7 +15,7 @@ use tenon_domain::workflow::{Trigger, Workflow};
 use tenon_domain::{EndUserId, IntegrationId, ProjectId, VersionId, WorkflowId};
 use tenon_expr::{EvalError, Reference, Scope, resolve_path};
 
-use crate::connectors::Slug;
+use crate::connectors::custom_manifests;
 use crate::integrations::Integration;
 use crate::ports::{StoreError, StoredDocument, UnitOfWork};
 use crate::{Configuration, Error};
@@ -204,17 +204,7 @@ async fn compile(
     project: ProjectId,
 ) -> Result<Vec<PortalIntegration>, StoreError> {
     let integrations = work.integrations(project).await?;
-    let is_custom = |name: &str| Slug::of_connector(name).is_some();
-    let manifests: HashMap<String, Arc<Value>> =
-        match integrations.iter().any(|one| is_custom(&one.connector)) {
-            true => work
-                .connectors(project)
-                .await?
-                .into_iter()
-                .map(|custom| (custom.slug.connector(), custom.manifest))
-                .collect(),
-            false => HashMap::new(),
-        };
+    let manifests = custom_manifests(work, project, &integrations).await?;
     let mut by_connector: HashMap<String, Vec<PortalWorkflow>> = HashMap::new();
     for stored in work.deployed_documents(project).await? {
         if let Some((connector, workflow)) = portal_workflow(&stored) {

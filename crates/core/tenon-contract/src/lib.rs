@@ -2,6 +2,7 @@
 
 pub mod egress;
 pub mod grant;
+pub mod installation;
 pub mod permissions;
 pub mod plan;
 pub mod quota;

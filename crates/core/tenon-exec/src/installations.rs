@@ -15,7 +15,7 @@ use tenon_domain::{ConfigurationId, CredentialId, EndUserId, IntegrationId, Work
 use crate::ports::history::Payload;
 use crate::ports::store::{Installation, InstallationValues};
 
-pub use first_enabled::{FirstEnabled, FirstError, FirstOutcome};
+pub use first_enabled::{FirstError, FirstOutcome};
 
 /// What a caller says of the installation that is meant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -3,12 +3,10 @@
 //! isolate themselves from it (no `Cross-Origin-Opener-Policy`).
 
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 use tenon_http_kit::WireProblem;
+use tenon_http_kit::page::{escape, json_element, page};
 
 /// Tells the opener, at its origin only.
 const SCRIPT: &str = r#"
@@ -74,8 +72,7 @@ impl PopupPage {
         let Self { title, text, .. } = self;
         let text = escape(text);
         let said = json!({ "origin": self.origin, "message": self.message });
-        // `<` could end the element early; the other characters mean nothing inside of it.
-        let said = said.to_string().replace('<', "\\u003c");
+        let said = json_element(&said);
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -90,42 +87,8 @@ impl PopupPage {
 
 impl IntoResponse for PopupPage {
     fn into_response(self) -> Response {
-        let mut random = [0_u8; 16];
-        // Without random bytes the script does not run; the page says all the same.
-        let nonce = match getrandom::fill(&mut random) {
-            Ok(()) => STANDARD_NO_PAD.encode(random),
-            Err(_) => String::new(),
-        };
-        let policy = format!(
-            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        );
-        let policy =
-            HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
-        let headers = [
-            (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-            (CONTENT_SECURITY_POLICY, policy),
-            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            // The address holds the user's token.
-            (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        ];
-        (self.status, headers, self.html(&nonce)).into_response()
+        page(self.status, |nonce| self.html(nonce))
     }
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            char => escaped.push(char),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -111,7 +111,9 @@ pub(crate) fn named(headers: &HeaderMap) -> Result<Named<'_>, Problem> {
 fn name<'a>(headers: &'a HeaderMap, names: [&'static str; 2]) -> Result<Option<&'a str>, Problem> {
     let mut values = names.into_iter().flat_map(|name| headers.get_all(name));
     let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().ok().map(str::trim).filter(|text| text.len() <= NAME_BYTES_MAX);
+    // UTF-8, as the other interfaces read names.
+    let text = std::str::from_utf8(value.as_bytes()).ok().map(str::trim);
+    let text = text.filter(|text| text.len() <= NAME_BYTES_MAX);
     match text.filter(|_| values.next().is_none()) {
         Some("") => Ok(None),
         Some(text) => Ok(Some(text)),

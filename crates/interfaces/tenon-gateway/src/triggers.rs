@@ -55,8 +55,10 @@ pub async fn accept(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let mut caller = Caller::of_key(&state, project, &parts.headers).await?;
+    // UTF-8; what is not becomes empty and is refused as such.
     let user =
-        parts.headers.get(USER_HEADER).map(|user| user.to_str().unwrap_or_default().to_owned());
+        parts.headers.get(USER_HEADER).map(|user| String::from_utf8(user.as_bytes().to_vec()));
+    let user = user.map(Result::unwrap_or_default);
     caller.user = checked_user(user)?;
     Ok(match request_run(&state, &caller, &workflow, &parts, body).await? {
         Outcome::Accepted(run) => accepted_response(run),

@@ -12,13 +12,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use tenon_config::ports::triggering::{
-    EndedInstallation, FirstEnabled, Triggering, TriggeringError,
-};
+use tenon_config::ports::triggering::{EndedInstallation, Triggering, TriggeringError};
 use tenon_config::{
     AccountName, Applied, Batch, Configuration, Error, InstallationFault, InstallationName,
     SettingsName, SettingsWrite, WorkflowWrite,
 };
+use tenon_contract::installation::FirstEnabled;
 use tenon_contract::plan::{PlanSource, UserPlan};
 use tenon_contract::vault::SecretState;
 use tenon_domain::limits::DocumentLimits;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tenon_config::ports::triggering::{
-    EndedInstallation, FirstEnabled, Triggering, TriggeringError,
-};
+use tenon_config::ports::triggering::{EndedInstallation, Triggering, TriggeringError};
+use tenon_contract::installation::FirstEnabled;
 use tenon_domain::{Clock, ProjectId};
 use tenon_exec::control::Control;
-use tenon_exec::installations::{self, FirstError, FirstOutcome};
+use tenon_exec::installations::{FirstError, FirstOutcome};
 use tenon_exec::intake::{Intake, Refused};
 use tenon_exec::plans::Plans;
 use tenon_exec::ports::store::InstallationScope;
@@ -43,17 +42,7 @@ impl ToExecution {
 #[async_trait]
 impl Triggering for ToExecution {
     async fn integration_enabled(&self, fired: &FirstEnabled) -> Result<(), TriggeringError> {
-        let first = installations::FirstEnabled {
-            project: fired.project,
-            user: fired.user.clone(),
-            credential: fired.credential,
-            configuration: fired.configuration,
-            workflow: fired.workflow,
-            at: fired.at,
-            user_revision: fired.user_revision,
-            key: fired.key.clone(),
-        };
-        match self.intake.accept_first_enabled(&*self.plans, &*self.clock, &first).await {
+        match self.intake.accept_first_enabled(&*self.plans, &*self.clock, fired).await {
             Ok(FirstOutcome::Accepted(_)) => Ok(()),
             Ok(FirstOutcome::NoTrigger) => Err(refused("the workflow has no such trigger")),
             Ok(FirstOutcome::NotOn) => Err(refused("it was switched off again")),

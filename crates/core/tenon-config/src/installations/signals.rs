@@ -5,7 +5,9 @@ use std::collections::HashSet;
 
 use tenon_domain::{CredentialId, EndUserId, ProjectId, WorkflowId};
 
-use crate::ports::triggering::{EndedInstallation, FirstEnabled, Triggering, TriggeringError};
+use tenon_contract::installation::FirstEnabled;
+
+use crate::ports::triggering::{EndedInstallation, Triggering, TriggeringError};
 use crate::ports::{Scope, Signal, Signalled};
 use crate::{Configuration, Error};
 

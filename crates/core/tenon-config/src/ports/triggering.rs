@@ -2,29 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tenon_domain::{ConfigurationId, CredentialId, EndUserId, ProjectId, WorkflowId};
-
-/// A workflow was switched on for a configuration for the first time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FirstEnabled {
-    /// The project.
-    pub project: ProjectId,
-    /// Whose account it is.
-    pub user: EndUserId,
-    /// The account.
-    pub credential: CredentialId,
-    /// Its configuration.
-    pub configuration: ConfigurationId,
-    /// The workflow.
-    pub workflow: WorkflowId,
-    /// When it was switched on.
-    pub at: Timestamp,
-    /// The user's plan shows the switch from this revision on. Until that plan is there, the
-    /// answer is [`TriggeringError::Unavailable`].
-    pub user_revision: i64,
-    /// The same for each time that it is handed over: a run under this key was started already.
-    pub key: String,
-}
+use tenon_contract::installation::FirstEnabled;
+use tenon_domain::{ConfigurationId, CredentialId, ProjectId, WorkflowId};
 
 /// What ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +49,9 @@ pub enum TriggeringError {
 /// then changes nothing.
 #[async_trait]
 pub trait Triggering: Send + Sync + 'static {
-    /// Starts the run of trigger `integration_enabled`. `Ok` means that it is durable.
+    /// Starts the run of trigger `integration_enabled`. `Ok` means that it is durable. Until the
+    /// user's plan of [`FirstEnabled::user_revision`] is there, it is
+    /// [`TriggeringError::Unavailable`].
     async fn integration_enabled(&self, fired: &FirstEnabled) -> Result<(), TriggeringError>;
 
     /// Cancels the open runs of what ended that were accepted up to `until`.

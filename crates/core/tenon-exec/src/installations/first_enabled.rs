@@ -3,39 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tenon_contract::installation::FirstEnabled;
 use tenon_contract::plan::{DeployedWorkflow, PlanError, PlanSource};
 use tenon_domain::workflow::Trigger;
-use tenon_domain::{Clock, ConfigurationId, CredentialId, EndUserId, ProjectId, RunId, WorkflowId};
+use tenon_domain::{Clock, RunId};
 
 use super::exactly;
 use crate::intake::{Intake, Refused};
 use crate::ports::history::{Payload, TriggerKind};
 use crate::ports::store::{Accept, Accepted, Installation, Job, OnceKey, RunMode};
-
-/// A workflow that was switched on for a configuration for the first time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FirstEnabled {
-    /// The project.
-    pub project: ProjectId,
-    /// Whose.
-    pub user: EndUserId,
-    /// The account.
-    pub credential: CredentialId,
-    /// Its configuration.
-    pub configuration: ConfigurationId,
-    /// The workflow.
-    pub workflow: WorkflowId,
-    /// When it was switched on.
-    pub at: Timestamp,
-    /// The user's plan shows the switch from this revision on.
-    pub user_revision: i64,
-    /// The same for each time that it is handed over, and for nothing else in the project. At most
-    /// 512 bytes.
-    pub key: String,
-}
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tenon_contract::installation::FirstEnabled;
 use tenon_domain::{Clock, ConfigurationId, CredentialId, EndUserId, ProjectId, RunId, WorkflowId};
 use tenon_exec::control::Control;
 use tenon_exec::engine::End;
-use tenon_exec::installations::{FirstEnabled, FirstOutcome};
+use tenon_exec::installations::FirstOutcome;
 use tenon_exec::intake::{Intake, IntakeParts, build};
 use tenon_exec::ports::control::{ReplayFrom, RunControl};
 use tenon_exec::ports::history::{

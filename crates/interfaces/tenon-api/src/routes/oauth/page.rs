@@ -2,13 +2,11 @@
 //! nothing, and runs one small script that is known by its nonce.
 
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 use tenon_config::linking::SESSION_MEMBER;
 use tenon_config::{ConnectEnd, ConnectFault, ConnectOutcome, Error};
+use tenon_http_kit::page::{escape, json_element, page};
 
 use super::fault_of;
 use super::visit::CONTINUE;
@@ -177,8 +175,7 @@ impl Page {
         let go_on = go_on.as_ref().map_or_else(String::new, |to| {
             format!("<p><a rel=\"nofollow\" href=\"{}\">Continue</a></p>", escape(to))
         });
-        // `<` could end the element early; the other characters mean nothing inside of it.
-        let end = end.to_string().replace('<', "\\u003c");
+        let end = json_element(end);
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -194,25 +191,7 @@ impl Page {
 
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
-        let mut random = [0_u8; 16];
-        // Without random bytes the script does not run; the page says all the same.
-        let nonce = match getrandom::fill(&mut random) {
-            Ok(()) => STANDARD_NO_PAD.encode(random),
-            Err(_) => String::new(),
-        };
-        let policy = format!(
-            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        );
-        let policy =
-            HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
-        let headers = [
-            (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-            (CONTENT_SECURITY_POLICY, policy),
-            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        ];
-        (self.status, headers, self.html(&nonce)).into_response()
+        page(self.status, |nonce| self.html(nonce))
     }
 }
 
@@ -261,21 +240,6 @@ fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(char::to_uppercase).into_iter().flatten();
     first.chain(chars).chain(['.']).collect()
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            char => escaped.push(char),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
