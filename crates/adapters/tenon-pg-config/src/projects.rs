@@ -200,6 +200,24 @@ impl ProjectRows for PgUnitOfWork {
         expect_one("mark a plan as published", done.rows_affected())
     }
 
+    async fn list_projects(
+        &mut self,
+        after: Option<ProjectId>,
+        limit: u32,
+    ) -> Result<Vec<Project>, StoreError> {
+        let rows = sqlx::query_as!(
+            ProjectRow,
+            r#"SELECT id, team_id, name, revision, created_at AS "created_at: Moment"
+               FROM project WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2"#,
+            after.map(|after| after.uuid()),
+            i64::from(limit),
+        )
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed("list the projects"))?;
+        rows.into_iter().map(ProjectRow::project).collect()
+    }
+
     async fn projects(&mut self) -> Result<Vec<ProjectId>, StoreError> {
         let ids = sqlx::query_scalar!("SELECT id FROM project ORDER BY id")
             .fetch_all(self.connection())

@@ -14,6 +14,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use commands::{Cli, FUNCTION_RUNNER};
 
+/// A call of the proxy allocates some sixty times; see docs/adr/0008-jemalloc.md.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The exit code of a command that could not do its work; 1 says that the work itself failed.
 const COULD_NOT_TRY: u8 = 2;
 

@@ -1,6 +1,8 @@
 //! API keys speak for a project. The text of a key is shown once, when it is made; what is kept is
 //! its SHA-256.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -49,6 +51,42 @@ impl ApiKeyText {
         text.push('_');
         URL_SAFE_NO_PAD.encode_string(*random, &mut text);
         Ok(Self(text))
+    }
+}
+
+/// The key of the installation, as a digest: who has it may make projects, and nothing else.
+#[derive(Clone)]
+pub struct InstallationKey(ApiKeyDigest);
+
+impl InstallationKey {
+    /// The shortest text of one, in bytes.
+    pub const BYTES_MIN: usize = 32;
+
+    /// A key of this text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where it could be guessed for its length, or cannot be sent.
+    pub fn of(text: &str) -> Result<Self, Error> {
+        // Others could not be sent in a header.
+        let is_sendable = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if text.len() < Self::BYTES_MIN || !is_sendable {
+            let rule = "at least 32 letters, digits and signs, drawn at random, without blanks";
+            return Err(Error::Invalid { what: "the installation's key", rule });
+        }
+        Ok(Self(ApiKeyDigest::of(ApiKeyId::new(), text)))
+    }
+
+    /// Whether this is its text. Takes the same time for any text of a length.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        ApiKeyDigest::of(self.0.id, text).sha256.ct_eq(&self.0.sha256).into()
+    }
+}
+
+impl fmt::Debug for InstallationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InstallationKey")
     }
 }
 
@@ -163,5 +201,14 @@ mod tests {
         assert_eq!(secret.len(), 43);
         assert_eq!(URL_SAFE_NO_PAD.decode(secret).expect("it is base64url").len(), KEY_BYTES);
         assert_ne!(first.expose(), second.expose());
+    }
+
+    #[test]
+    fn the_installations_key_is_long_and_shows_nothing() {
+        assert!(InstallationKey::of(&"k".repeat(31)).is_err());
+        assert!(InstallationKey::of(&"k ".repeat(20)).is_err());
+        let key = InstallationKey::of(&"k".repeat(32)).expect("it is long enough");
+        assert!(key.is(&"k".repeat(32)) && !key.is(&"k".repeat(33)) && !key.is(""));
+        assert_eq!(format!("{key:?}"), "InstallationKey");
     }
 }

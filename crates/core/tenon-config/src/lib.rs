@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use tenon_domain::{Clock, ProjectId};
 
-pub use api_keys::{ApiKey, ApiKeyText, NewApiKey};
+pub use api_keys::{ApiKey, ApiKeyText, InstallationKey, NewApiKey};
 pub use configurations::{AccountSettings, SettingsChange, SettingsName};
 pub use connectors::{CustomConnector, ListedConnector, Slug};
 pub use credentials::{Credential, CredentialState, CredentialStatus, Probed, setup_fields};
@@ -41,7 +41,9 @@ pub use linking::{
 };
 pub use plans::{PlanPublisher, PlanReader};
 pub use portal::{PortalIntegration, PortalWorkflow, ProjectPortal};
-pub use projects::{DevProject, DisplayName, Organisation, OrganisationId, Project, Team, TeamId};
+pub use projects::{
+    DevProject, DisplayName, NewProject, Organisation, OrganisationId, Project, Team, TeamId,
+};
 pub use signing_keys::{NewSigningKey, SigningKey};
 pub use users::{Choice, ConnectedUser};
 pub use workflows::{

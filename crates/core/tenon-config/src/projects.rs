@@ -109,8 +109,20 @@ pub struct DevProject {
     pub is_new_key: bool,
 }
 
+/// A project that was just made, with a key that speaks for it.
+pub struct NewProject {
+    /// The project.
+    pub project: Project,
+    /// Its first key: to be kept, it cannot be read again.
+    pub key: NewApiKey,
+}
+
 /// The owner of development projects.
 const DEV_OWNER: &str = "Development";
+/// The owner of projects that are made over the API.
+const OWNER: &str = "Default";
+/// The name of a project's first key.
+const FIRST_KEY: &str = "first";
 
 impl Configuration {
     /// Makes an organisation, a team in it and a project in that, each only where there is none
@@ -125,6 +137,16 @@ impl Configuration {
         team: &DisplayName,
         project: &DisplayName,
     ) -> Result<Project, Error> {
+        Ok(self.ensure(organisation, team, project).await?.0)
+    }
+
+    /// The project, and whether it was made just now.
+    async fn ensure(
+        &self,
+        organisation: &DisplayName,
+        team: &DisplayName,
+        project: &DisplayName,
+    ) -> Result<(Project, bool), Error> {
         let now = self.clock.now();
         let mut work = self.store.begin(Scope::System).await?;
         let organisation = ensure_organisation(&mut *work, organisation, now).await?;
@@ -134,7 +156,38 @@ impl Configuration {
         if is_new {
             self.publisher.publish_change(project.id, &[]).await;
         }
-        Ok(project)
+        Ok((project, is_new))
+    }
+
+    /// Makes a project of this name and a first key of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] where the name is taken, [`Error::Unavailable`], [`Error::Store`].
+    pub async fn create_project(&self, name: &DisplayName) -> Result<NewProject, Error> {
+        let owner = DisplayName::parse(OWNER)?;
+        let (project, is_new) = self.ensure(&owner, &owner, name).await?;
+        if !is_new {
+            return Err(Error::Conflict {
+                reason: format!("there is a project `{name}` already; choose another name"),
+            });
+        }
+        let key = self.create_api_key(project.id, &DisplayName::parse(FIRST_KEY)?).await?;
+        Ok(NewProject { project, key })
+    }
+
+    /// Projects behind this id, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`], [`Error::Store`].
+    pub async fn list_projects(
+        &self,
+        after: Option<ProjectId>,
+        limit: u32,
+    ) -> Result<Vec<Project>, Error> {
+        let mut work = self.store.snapshot(Scope::System).await?;
+        Ok(work.list_projects(after, limit).await?)
     }
 
     /// Makes sure that there is a project for development with a key that works. `held` is the

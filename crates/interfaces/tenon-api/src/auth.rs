@@ -38,6 +38,21 @@ impl Caller {
     }
 }
 
+/// Who runs the installation: the bearer token is the installation's key.
+pub(crate) struct Operator;
+
+impl FromRequestParts<Api> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let key = bearer_token(&parts.headers).ok_or_else(Problem::unauthorized)?;
+        match &api.settings.installation_key {
+            Some(expected) if expected.is(key) => Ok(Self),
+            _ => Err(Problem::unauthorized()),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct ProjectPath {
     project: String,

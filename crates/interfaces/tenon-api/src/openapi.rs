@@ -18,12 +18,13 @@ use crate::state::Api;
 #[openapi(
     info(
         title = "Tenon management API",
-        description = "Deploys workflows and shows what ran. Every call names a project and \
-            carries one of its API keys. Errors are problem+json (RFC 9457); match on `code`."
+        description = "Deploys workflows and shows what ran. Every call but those about projects \
+            themselves names a project and carries one of its API keys. Errors are problem+json (RFC 9457); match on `code`."
     ),
     components(schemas(ProblemBody)),
     modifiers(&BearerKey),
     tags(
+        (name = "projects", description = "The projects of the installation"),
         (name = "workflows", description = "Apply documents, see what is deployed"),
         (name = "runs", description = "See, follow, replay and cancel runs"),
         (name = "users", description = "Connected users and their choices"),
@@ -47,6 +48,11 @@ impl Modify for BearerKey {
             .build();
         let components = api.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The installation's key: the text in `api.installation_key_file`"))
+            .build();
+        components.add_security_scheme("installation_key", SecurityScheme::Http(scheme));
         api.security = Some(vec![SecurityRequirement::new("api_key", Vec::<String>::new())]);
     }
 }

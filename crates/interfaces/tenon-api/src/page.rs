@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use tenon_domain::{EndUserId, RunId};
+use tenon_domain::{EndUserId, ProjectId, RunId};
 use tenon_http_kit::{Problem, codes};
 
 /// Entries of a page when nothing is asked for.
@@ -42,6 +42,16 @@ pub(crate) trait Cursor: Sized {
 
 impl Cursor for RunId {
     const KIND: &'static str = "r:";
+    fn text(&self) -> String {
+        self.to_string()
+    }
+    fn of_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Cursor for ProjectId {
+    const KIND: &'static str = "p:";
     fn text(&self) -> String {
         self.to_string()
     }

@@ -9,6 +9,7 @@ mod credentials;
 mod events;
 mod integrations;
 mod oauth;
+mod projects;
 mod proxy_calls;
 mod runs;
 mod signing_keys;
@@ -54,7 +55,9 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(account_settings::routes())
         .merge(signing_keys::routes())
         .merge(events::routes());
-    openapi::start().nest("/api/v1/projects/{project}", project)
+    openapi::start()
+        .nest("/api/v1/projects", projects::routes())
+        .nest("/api/v1/projects/{project}", project)
 }
 
 fn document(text: Bytes) -> Response {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use tenon_config::InstallationKey;
 use tenon_domain::limits::DocumentLimits;
 
 /// Settings of the management API.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
+    /// The key that makes projects; without it nobody may, over the API.
+    pub installation_key: Option<InstallationKey>,
     /// Limits of one workflow document.
     pub documents: DocumentLimits,
     /// Documents in one apply.
@@ -34,6 +37,7 @@ pub struct ApiSettings {
 impl Default for ApiSettings {
     fn default() -> Self {
         Self {
+            installation_key: None,
             documents: DocumentLimits::default(),
             apply_documents_max: 200,
             apply_body_bytes_max: 16 << 20,

@@ -17,5 +17,5 @@ pub use extract::{PathParams, QueryParams, StrictJson, StrictValue};
 pub use json::{JsonLimits, parse_strict};
 pub use layers::{FrameLayer, LayerSettings, RequestId, with_layers};
 pub use problem::{ErrorItem, Problem, ProblemBody};
-pub use server::{DrainReport, ServeSettings, serve};
+pub use server::{ConnectionThreads, DrainReport, ServeSettings, serve, serve_on};
 pub use wire::WireProblem;

@@ -4,6 +4,7 @@
 
 mod drain;
 mod framing;
+mod threads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -25,6 +27,8 @@ use tower::ServiceExt;
 use drain::Connections;
 pub use drain::DrainReport;
 use framing::{FramedIo, FramingWatch};
+pub use threads::ConnectionThreads;
+use threads::Seat;
 
 use crate::codes;
 use crate::problem::Problem;
@@ -70,11 +74,32 @@ const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
 const HTTP2_PENDING_RESETS_MAX: usize = 20;
 
 /// Serves until `shutdown` is cancelled, then lets requests in work end, at most
-/// [`ServeSettings::drain_timeout`].
+/// [`ServeSettings::drain_timeout`]. Connections run on the runtime of the caller.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     settings: ServeSettings,
+    shutdown: CancellationToken,
+) -> DrainReport {
+    accept_until_shutdown(listener, router, settings, None, shutdown).await
+}
+
+/// Serves as [`serve`] does, with each connection on one of these threads.
+pub async fn serve_on(
+    threads: &ConnectionThreads,
+    listener: TcpListener,
+    router: Router,
+    settings: ServeSettings,
+    shutdown: CancellationToken,
+) -> DrainReport {
+    accept_until_shutdown(listener, router, settings, Some(threads), shutdown).await
+}
+
+async fn accept_until_shutdown(
+    listener: TcpListener,
+    router: Router,
+    settings: ServeSettings,
+    threads: Option<&ConnectionThreads>,
     shutdown: CancellationToken,
 ) -> DrainReport {
     let builder = Arc::new(connection_builder(&settings));
@@ -94,18 +119,23 @@ pub async fn serve(
                 continue;
             }
         };
-        let watcher = connections.watcher();
-        let connection = serve_connection(
-            stream,
-            router.clone(),
-            Arc::clone(&builder),
-            settings.header_read_timeout,
-            watcher,
-        );
-        connections.spawn(async move {
-            connection.await;
-            drop(slot);
-        });
+        let seat = threads.and_then(ConnectionThreads::seat);
+        let runtime = seat.as_ref().map_or_else(Handle::current, |seat| seat.runtime.clone());
+        let (watcher, router, builder) =
+            (connections.watcher(), router.clone(), Arc::clone(&builder));
+        let connection = async move {
+            match settle(stream, seat.as_ref()) {
+                Ok(stream) => {
+                    let patience = settings.header_read_timeout;
+                    serve_connection(stream, router, builder, patience, watcher).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be moved to its thread")
+                }
+            }
+            drop((slot, seat));
+        };
+        connections.spawn_on(connection, &runtime);
     }
     drop(listener);
     connections.drain(settings.drain_timeout).await
@@ -122,6 +152,14 @@ async fn accept(
     let (stream, _peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
     Ok((stream, slot))
+}
+
+/// Gives a connection to the runtime that it is polled on from now on.
+fn settle(stream: TcpStream, seat: Option<&Seat>) -> std::io::Result<TcpStream> {
+    match seat {
+        Some(_) => TcpStream::from_std(stream.into_std()?),
+        None => Ok(stream),
+    }
 }
 
 fn connection_builder(settings: &ServeSettings) -> auto::Builder<TokioExecutor> {

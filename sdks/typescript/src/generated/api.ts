@@ -1,6 +1,31 @@
 // Made by `npm run generate` from docs/reference/openapi.json. Do not edit.
 
 export interface paths {
+    "/api/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List projects
+         * @description Needs the installation's key (`api.installation_key_file`) in place of a project's.
+         */
+        get: operations["list_projects"];
+        put?: never;
+        /**
+         * Make a project
+         * @description The answer holds its first API key; it is shown this once. Needs the installation's key
+         *     (`api.installation_key_file`) in place of a project's.
+         */
+        post: operations["create_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/api-keys": {
         parameters: {
             query?: never;
@@ -1007,6 +1032,11 @@ export interface components {
             /** @description The key itself; shown this once, kept only as a digest. */
             key: string;
         };
+        /** @description A project that was just made. */
+        CreatedProject: components["schemas"]["Project"] & {
+            /** @description Its first API key. */
+            api_key: components["schemas"]["CreatedApiKey"];
+        };
         /** @description A signing key that was just made. */
         CreatedSigningKey: components["schemas"]["SigningKey"] & {
             /** @description The private half, PEM (PKCS#8); shown this once and not kept. */
@@ -1224,6 +1254,25 @@ export interface components {
             errors?: components["schemas"]["ErrorItem"][];
             /** @description Names the request in the logs. */
             request_id?: string | null;
+        };
+        /** @description A project. */
+        Project: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** @description A page of projects. */
+        ProjectList: {
+            projects: components["schemas"]["Project"][];
+            /** @description Pass it as `cursor` to go on; null at the end. */
+            next?: string | null;
+        };
+        /** @description A project to make. */
+        ProjectRequest: {
+            /** @description What people call it, 1 to 100 characters; no other project has it. */
+            name: string;
         };
         /** @description A call that went through the proxy. Bodies, headers and queries are not kept. */
         ProxyCall: {
@@ -1578,6 +1627,73 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_projects: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Projects in one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The projects */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectRequest"];
+            };
+        };
+        responses: {
+            /** @description The project */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedProject"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_api_keys: {
         parameters: {
             query?: never;

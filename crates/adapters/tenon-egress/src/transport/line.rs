@@ -5,6 +5,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
+use tokio::runtime::{self, Handle};
 use tokio::task::AbortHandle;
 
 use crate::outgoing::OutgoingBody;
@@ -16,6 +17,7 @@ pub(crate) struct Line {
     sender: http1::SendRequest<OutgoingBody>,
     #[expect(dead_code, reason = "it is held for its drop")]
     driver: DriverTask,
+    runtime: runtime::Id,
 }
 
 /// Ends the task with the connection's handle.
@@ -36,7 +38,13 @@ impl Line {
                 tracing::debug!(error = %error, "an HTTP/1 connection ended");
             }
         });
-        Ok(Self { sender, driver: DriverTask(task.abort_handle()) })
+        let driver = DriverTask(task.abort_handle());
+        Ok(Self { sender, driver, runtime: Handle::current().id() })
+    }
+
+    /// The runtime that waits for its socket.
+    pub(super) fn runtime(&self) -> runtime::Id {
+        self.runtime
     }
 
     /// Whether another request can be sent, as far as is known.

@@ -11,6 +11,7 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use hyper::client::conn::http2;
 use parking_lot::{Mutex, RwLock};
 use tenon_contract::egress::ClientIdentity;
+use tokio::runtime::{self, Handle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
@@ -41,6 +42,14 @@ pub(super) enum Idle {
 }
 
 impl Idle {
+    /// The runtime that waits for its socket.
+    fn runtime(&self) -> runtime::Id {
+        match self {
+            Self::Wire(wire) => wire.runtime(),
+            Self::Line(line) => line.runtime(),
+        }
+    }
+
     /// Whether nothing is under way on it.
     fn is_free(&self) -> bool {
         match self {
@@ -93,9 +102,26 @@ pub(crate) struct Origin {
 
 #[derive(Default)]
 struct Connections {
+    /// Apart for each runtime: a call on a connection of another's would be woken by a thread that
+    /// has nothing to do with it. There are as many as threads.
+    idle: Vec<IdleOf>,
+    shared: Option<(Shared, Instant)>,
+}
+
+struct IdleOf {
+    runtime: runtime::Id,
     /// The last one in is the first one out, so that those that are not needed grow old.
     idle: Vec<(Idle, Instant)>,
-    shared: Option<(Shared, Instant)>,
+}
+
+impl Connections {
+    fn idle_of(&mut self, runtime: runtime::Id) -> Option<&mut Vec<(Idle, Instant)>> {
+        self.idle.iter_mut().find(|of| of.runtime == runtime).map(|of| &mut of.idle)
+    }
+
+    fn idle_count(&self) -> usize {
+        self.idle.iter().map(|of| of.idle.len()).sum()
+    }
 }
 
 impl Pool {
@@ -198,9 +224,10 @@ impl Origin {
         Uri::from_parts(parts).expect("scheme, authority and path make a URI")
     }
 
-    /// Takes a connection that is young enough; whether it is open is for the caller to find out.
+    /// Takes a connection that is young enough, of this runtime or shared by all; whether it is
+    /// open is for the caller to find out.
     pub(super) fn take(&self) -> Option<Kept> {
-        let now = Instant::now();
+        let (now, runtime) = (Instant::now(), Handle::current().id());
         let mut kept = self.kept.lock();
         if let Some((shared, last_used)) = &mut kept.shared {
             if !shared.is_closed() {
@@ -209,7 +236,8 @@ impl Origin {
             }
             kept.shared = None;
         }
-        while let Some((idle, since)) = kept.idle.pop() {
+        let idle_here = kept.idle_of(runtime)?;
+        while let Some((idle, since)) = idle_here.pop() {
             if now.duration_since(since) < self.limits.idle_timeout {
                 return Some(Kept::One(idle));
             }
@@ -225,9 +253,14 @@ impl Origin {
         if let Idle::Wire(wire) = &mut idle {
             wire.rest();
         }
+        let (now, runtime) = (Instant::now(), idle.runtime());
         let mut kept = self.kept.lock();
-        if kept.idle.len() < self.limits.idle_per_host_max {
-            kept.idle.push((idle, Instant::now()));
+        if kept.idle_count() >= self.limits.idle_per_host_max {
+            return;
+        }
+        match kept.idle_of(runtime) {
+            Some(idle_there) => idle_there.push((idle, now)),
+            None => kept.idle.push(IdleOf { runtime, idle: vec![(idle, now)] }),
         }
     }
 
@@ -250,7 +283,10 @@ impl Origin {
     fn sweep(&self, now: Instant) -> bool {
         let is_old = |since: Instant| now.duration_since(since) >= self.limits.idle_timeout;
         let mut kept = self.kept.lock();
-        kept.idle.retain_mut(|(idle, since)| !is_old(*since) && idle.is_open());
+        kept.idle.retain_mut(|of| {
+            of.idle.retain_mut(|(idle, since)| !is_old(*since) && idle.is_open());
+            !of.idle.is_empty()
+        });
         // Calls that are under way hold their own handle.
         kept.shared.take_if(|(shared, last_used)| shared.is_closed() || is_old(*last_used));
         kept.idle.is_empty() && kept.shared.is_none()

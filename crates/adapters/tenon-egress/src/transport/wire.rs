@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response, StatusCode};
+use tokio::runtime::{self, Handle};
 
 use crate::outgoing::Outgoing;
 
@@ -50,6 +51,7 @@ pub(crate) enum WireError {
 /// A connection. Dropping it closes it.
 pub(super) struct Wire {
     io: Io,
+    runtime: runtime::Id,
     limits: HeadLimits,
     outbound: Outbound,
     read: BytesMut,
@@ -62,9 +64,11 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    /// Speaks on a socket of the current runtime's.
     pub(super) fn new(io: Io, limits: HeadLimits) -> Self {
         Self {
             io,
+            runtime: Handle::current().id(),
             limits,
             outbound: Outbound::default(),
             read: BytesMut::new(),
@@ -73,6 +77,11 @@ impl Wire {
             framing: Framing::Over,
             is_kept: true,
         }
+    }
+
+    /// The runtime that waits for its socket.
+    pub(super) fn runtime(&self) -> runtime::Id {
+        self.runtime
     }
 
     /// The socket, for somebody else to speak on; nothing was read beyond the last answer.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use tenon_contract::egress::{Egress, Error};
+use tenon_egress::HttpEgress;
 use tokio::net::TcpListener;
 use tokio::sync::{Barrier, Notify};
 
@@ -19,6 +20,31 @@ async fn a_connection_is_used_again() {
         egress.send(get(&server.url("/"))).await.expect("answered");
     }
     assert_eq!(server.count(), 1);
+}
+
+/// Otherwise each wait for an answer would wake a thread that has nothing to do with the call.
+#[tokio::test]
+async fn runtimes_keep_their_connections_apart() {
+    let server = Server::always(ok("x")).await;
+    let (egress, url) = (Arc::new(egress()), server.url("/"));
+    let call = async |egress: &HttpEgress, url: &str| {
+        egress.send(get(url)).await.expect("answered");
+    };
+    call(&egress, &url).await;
+    let (shared, to) = (egress.clone(), url.clone());
+    let other = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        runtime.block_on(async {
+            call(&shared, &to).await;
+            call(&shared, &to).await;
+        });
+    });
+    tokio::task::spawn_blocking(move || other.join()).await.expect("joined").expect("no panic");
+    assert_eq!(server.count(), 2);
+    // The other runtime is gone, with its connection; ours is as it was.
+    call(&egress, &url).await;
+    assert_eq!(server.count(), 2);
 }
 
 #[tokio::test]

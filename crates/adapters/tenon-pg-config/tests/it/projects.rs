@@ -44,6 +44,27 @@ async fn bootstraps_that_run_at_once_make_one_project() -> Outcome {
 }
 
 #[tokio::test]
+async fn projects_are_made_once_by_name_and_listed_in_pages() -> Outcome {
+    let f = Fixture::new().await?;
+    let mut made = vec![f.project];
+    for name in ["Shop", "Billing"] {
+        let new = f.configuration.create_project(&DisplayName::parse(name)?).await?;
+        assert!(f.configuration.is_valid_api_key(new.project.id, &new.key.text).await?);
+        made.push(new.project.id);
+    }
+    let again = f.configuration.create_project(&DisplayName::parse("Shop")?).await;
+    assert!(matches!(again.err(), Some(Error::Conflict { .. })));
+
+    made.sort();
+    let first = f.configuration.list_projects(None, 2).await?;
+    let rest = f.configuration.list_projects(Some(first[1].id), 2).await?;
+    let listed: Vec<_> = first.iter().chain(&rest).map(|project| project.id).collect();
+    assert_eq!(listed, made);
+    assert_eq!(rest.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_asked_of_an_unknown_project_is_refused() -> Outcome {
     let f = Fixture::new().await?;
     let unknown = ProjectId::new();

@@ -145,6 +145,12 @@ impl Settings {
         }
     }
 
+    /// Threads for connections.
+    #[must_use]
+    pub fn connection_threads(&self) -> usize {
+        self.http.connection_threads.unwrap_or_else(processors)
+    }
+
     /// For what every request passes through.
     #[must_use]
     pub fn layers(&self) -> LayerSettings {
@@ -185,6 +191,11 @@ impl Settings {
             ..ApiSettings::default()
         }
     }
+}
+
+/// The processors that this process may use.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 #[cfg(test)]

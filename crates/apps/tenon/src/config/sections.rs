@@ -138,6 +138,9 @@ pub struct Http {
     pub body_timeout_ms: u64,
     /// How deep JSON may be nested.
     pub json_depth_max: usize,
+    /// Threads that serve connections, each its own; as many as processors when left out. With 0
+    /// connections share the threads of everything else.
+    pub connection_threads: Option<usize>,
     /// Open connections of one listener.
     pub connections_max: usize,
     /// How long the head of a request may take; also the longest idle time of a connection.
@@ -162,6 +165,7 @@ impl Default for Http {
             body_bytes_max: 10 << 20,
             body_timeout_ms: 20_000,
             json_depth_max: 64,
+            connection_threads: None,
             connections_max: 10_000,
             header_read_timeout_ms: 30_000,
             headers_max: 100,
@@ -178,6 +182,8 @@ impl Default for Http {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Api {
+    /// The file of the key that may make projects over the API; without it nobody may.
+    pub installation_key_file: Option<PathBuf>,
     /// Documents in one apply.
     pub apply_documents_max: usize,
     /// The body of an apply or a test run, in bytes.
@@ -195,6 +201,7 @@ pub struct Api {
 impl Default for Api {
     fn default() -> Self {
         Self {
+            installation_key_file: None,
             apply_documents_max: 200,
             apply_body_bytes_max: 16 << 20,
             page_bytes_max: 8 << 20,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use tenon_api::ApiState;
-use tenon_config::Configuration;
+use tenon_config::{Configuration, InstallationKey};
 use tenon_connect::sources::NoDataSources;
 use tenon_connect::{AccountAuth, ConnectSettings, ConnectState, Embedded};
 use tenon_contract::user_token::UserTokens;
@@ -17,6 +17,7 @@ use tenon_proxy::{CallLog, Credentials, Proxy, ProxyParts};
 use tenon_vault::policy::Caller;
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::readiness::Dependencies;
 use super::shared::Shared;
@@ -114,6 +115,8 @@ fn api(
 ) -> anyhow::Result<ApiState> {
     let execution = shared.execution()?;
     let control = shared.control()?;
+    let mut settings = parts.settings.management();
+    settings.installation_key = installation_key(parts)?;
     Ok(ApiState {
         plans: shared.plans.clone(),
         config: Arc::new(configuration.clone()),
@@ -122,7 +125,17 @@ fn api(
         control: Arc::new(control),
         blobs: execution.blobs.clone(),
         functions: shared.functions.clone().map(|pool| pool as Arc<dyn FunctionRunner>),
-        settings: Arc::new(parts.settings.management()),
+        settings: Arc::new(settings),
         shutdown: listening.clone(),
     })
+}
+
+/// The key that makes projects, where there is a file of it.
+fn installation_key(parts: &Parts) -> anyhow::Result<Option<InstallationKey>> {
+    let Some(path) = &parts.settings.api.installation_key_file else { return Ok(None) };
+    let text = std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .with_context(|| format!("api.installation_key_file: cannot read {}", path.display()))?;
+    let key = InstallationKey::of(text.trim());
+    key.map(Some).with_context(|| format!("api.installation_key_file: {}", path.display()))
 }

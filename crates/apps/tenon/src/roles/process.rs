@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tenon_config::Configuration;
-use tenon_http_kit::serve;
+use tenon_http_kit::{ConnectionThreads, serve_on};
 use tenon_pg_execution::LocalQueueLock;
 use tenon_script::RunnerCommand;
 use tokio::net::TcpListener;
@@ -64,6 +64,8 @@ pub struct Running {
     beat_stop: CancellationToken,
     beat: Option<std::thread::JoinHandle<()>>,
     local_queue: Option<LocalQueueLock>,
+    /// Until the end, since workers use connections to providers that were opened on them.
+    connection_threads: Option<Arc<ConnectionThreads>>,
 }
 
 impl Running {
@@ -90,6 +92,7 @@ impl Running {
         if let Some(lock) = self.local_queue.take() {
             lock.release().await;
         }
+        drop(self.connection_threads.take());
     }
 }
 
@@ -118,6 +121,7 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
     let announcements = shared.coordination.announcements();
     duties.spawn(shared.accounts.follow(announcements, stopping.clone()));
 
+    let mut connection_threads = None;
     let beat_stop = CancellationToken::new();
     let (mut recorder, mut beat) = (None, None);
     if parts.roles.has(Role::Worker) {
@@ -143,8 +147,13 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
             &listening,
         )?;
         let (settings, token) = (parts.settings.serving(), listening.clone());
+        let threads = Arc::new(
+            ConnectionThreads::start(parts.settings.connection_threads())
+                .context("the threads for connections could not be started")?,
+        );
+        connection_threads = Some(threads.clone());
         listeners.spawn(async move {
-            let report = serve(listener, router, settings, token).await;
+            let report = serve_on(&threads, listener, router, settings, token).await;
             tracing::debug!(?report, "the listener has drained");
         });
     }
@@ -161,6 +170,7 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
         beat_stop,
         beat,
         local_queue,
+        connection_threads,
     })
 }
 

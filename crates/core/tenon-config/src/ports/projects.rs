@@ -55,7 +55,14 @@ pub trait ProjectRows: Send {
     async fn mark_published(&mut self, project: ProjectId, revision: i64)
     -> Result<(), StoreError>;
 
-    /// All projects in scope.
+    /// The projects in scope behind this id, in the order of their ids; at most `limit`.
+    async fn list_projects(
+        &mut self,
+        after: Option<ProjectId>,
+        limit: u32,
+    ) -> Result<Vec<Project>, StoreError>;
+
+    /// The ids of all projects in scope.
     async fn projects(&mut self) -> Result<Vec<ProjectId>, StoreError>;
 
     /// The projects in scope whose latest plan was not published.

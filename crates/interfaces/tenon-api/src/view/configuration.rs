@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tenon_config::{
-    ApiKey, Applied, AppliedIntegration, ConnectedUser, NewApiKey, Version, WorkflowEntry,
-    WorkflowState,
+    ApiKey, Applied, AppliedIntegration, ConnectedUser, NewApiKey, NewProject, Project, Version,
+    WorkflowEntry, WorkflowState,
 };
-use tenon_domain::{ApiKeyId, EndUserId, IntegrationId, VersionId, WorkflowId};
+use tenon_domain::{ApiKeyId, EndUserId, IntegrationId, ProjectId, VersionId, WorkflowId};
 use utoipa::ToSchema;
 
 use crate::config::ApplyMode;
@@ -195,6 +195,51 @@ pub(crate) struct UserList {
     pub(crate) users: Vec<UserView>,
     /// Pass it as `cursor` to go on; null at the end.
     pub(crate) next: Option<String>,
+}
+
+/// A project.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Project)]
+pub(crate) struct ProjectView {
+    #[schema(value_type = String, format = Uuid)]
+    id: ProjectId,
+    name: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+impl From<Project> for ProjectView {
+    fn from(project: Project) -> Self {
+        Self {
+            id: project.id,
+            name: project.name.as_str().to_owned(),
+            created_at: project.created_at,
+        }
+    }
+}
+
+/// A page of projects.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProjectList {
+    pub(crate) projects: Vec<ProjectView>,
+    /// Pass it as `cursor` to go on; null at the end.
+    pub(crate) next: Option<String>,
+}
+
+/// A project that was just made.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedProject)]
+pub(crate) struct CreatedProjectView {
+    #[serde(flatten)]
+    project: ProjectView,
+    /// Its first API key.
+    api_key: CreatedApiKeyView,
+}
+
+impl From<NewProject> for CreatedProjectView {
+    fn from(new: NewProject) -> Self {
+        Self { project: new.project.into(), api_key: new.key.into() }
+    }
 }
 
 /// An API key, without the key.

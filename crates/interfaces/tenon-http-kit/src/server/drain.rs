@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// How a drain went.
@@ -29,10 +30,14 @@ impl Connections {
         self.graceful.watcher()
     }
 
-    /// Runs a connection; the ones that have ended are forgotten on the way.
-    pub(super) fn spawn(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a connection on a runtime; the ones that have ended are forgotten on the way.
+    pub(super) fn spawn_on(
+        &mut self,
+        connection: impl Future<Output = ()> + Send + 'static,
+        runtime: &Handle,
+    ) {
         while self.tasks.try_join_next().is_some() {}
-        self.tasks.spawn(connection);
+        self.tasks.spawn_on(connection, runtime);
     }
 
     /// Ends all connections: each after its request in work, at the latest at the deadline.

@@ -3,4 +3,5 @@
 mod bodies;
 mod connections;
 mod layers;
+mod threads;
 mod wire;
