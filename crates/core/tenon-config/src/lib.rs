@@ -17,6 +17,7 @@ pub mod ports;
 pub mod projects;
 pub mod signing_keys;
 pub mod users;
+pub mod webhooks;
 pub mod workflows;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub use portal::{PortalIntegration, PortalWorkflow, ProjectPortal};
 pub use projects::{DevProject, DisplayName, Organisation, OrganisationId, Project, Team, TeamId};
 pub use signing_keys::{NewSigningKey, SigningKey};
 pub use users::{Choice, ConnectedUser};
+pub use webhooks::{AccountWebhook, WebhookEndpoint, WebhookScope};
 pub use workflows::{
     Applied, AppliedBatch, AppliedIntegration, Batch, Draft, Version, WorkflowEntry, WorkflowState,
 };
