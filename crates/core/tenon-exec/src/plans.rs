@@ -64,6 +64,13 @@ impl Plans {
         }
     }
 
+    /// The same with other bounds of who workflows run for when a provider sends an event.
+    #[must_use]
+    pub fn with_directory(mut self, settings: DirectorySettings) -> Self {
+        self.directory = Arc::new(Directory::new(self.source.clone(), settings));
+        self
+    }
+
     /// Who workflows run for when a provider sends an event.
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {

@@ -121,6 +121,7 @@ impl Rig {
             intake,
             coordination: Arc::new(LocalCoordination::new()),
             user_tokens: Arc::new(UserTokens::new(100)),
+            webhooks: None,
             clock: clock.clone(),
             body_limits: BodyLimits::default(),
             json_limits: JsonLimits::default(),
