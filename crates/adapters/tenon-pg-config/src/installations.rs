@@ -1,5 +1,7 @@
 //! Rows of installations.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -233,11 +235,15 @@ impl InstallationRows for PgUnitOfWork {
         project: ProjectId,
         integration: IntegrationId,
         workflow: WorkflowId,
+        fields: &[String],
         limit: usize,
     ) -> Result<Vec<InstalledRow>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT credential.user_id, credential.id AS credential_id, held.id,
-                      connected_user.meta AS "meta: Json<Object>"
+                      connected_user.meta AS "meta: Json<Object>",
+                      COALESCE((SELECT jsonb_object_agg(key, value)
+                                FROM jsonb_each(credential.fields)
+                                WHERE key = ANY($5)), '{}') AS "fields!: Json<Object>"
                FROM credential
                JOIN configuration held
                  ON held.project_id = credential.project_id AND held.credential_id = credential.id
@@ -253,6 +259,7 @@ impl InstallationRows for PgUnitOfWork {
             integration.uuid(),
             workflow.to_string(),
             i64::try_from(limit).unwrap_or(i64::MAX),
+            fields,
         )
         .fetch_all(self.connection())
         .await
@@ -264,8 +271,10 @@ impl InstallationRows for PgUnitOfWork {
                     user: EndUserId::new(row.user_id),
                     credential: CredentialId::from_uuid(row.credential_id),
                     configuration: ConfigurationId::from_uuid(row.id),
+                    routes: BTreeMap::new(),
                 },
                 meta: row.meta.0,
+                fields: row.fields.0,
             })
             .collect())
     }

@@ -17,6 +17,7 @@ pub const fn trigger(kind: TriggerKind) -> i16 {
         TriggerKind::Test => 3,
         TriggerKind::Replay => 4,
         TriggerKind::IntegrationEnabled => 5,
+        TriggerKind::Webhook => 6,
     }
 }
 
@@ -29,6 +30,7 @@ pub const fn trigger_of(code: i16) -> TriggerKind {
         3 => TriggerKind::Test,
         4 => TriggerKind::Replay,
         5 => TriggerKind::IntegrationEnabled,
+        6 => TriggerKind::Webhook,
         _ => TriggerKind::AppEvent,
     }
 }

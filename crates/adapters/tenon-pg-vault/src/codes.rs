@@ -25,6 +25,7 @@ impl<'a> SubjectColumns<'a> {
             Subject::App => plain(2),
             Subject::Session => plain(3),
             Subject::Project => plain(4),
+            Subject::Webhook => plain(5),
         }
     }
 }
@@ -42,6 +43,7 @@ pub(crate) fn subject(
         (2, None, None) => Ok(Subject::App),
         (3, None, None) => Ok(Subject::Session),
         (4, None, None) => Ok(Subject::Project),
+        (5, None, None) => Ok(Subject::Webhook),
         _ => Err(broken("a secret has a subject that this version does not know")),
     }
 }

@@ -21,6 +21,7 @@ mod signing_keys;
 mod test_run;
 mod users;
 mod vault;
+mod webhooks;
 mod workflows;
 
 use std::io::IsTerminal;
@@ -73,6 +74,8 @@ enum Command {
     Users(users::UsersArgs),
     /// Switch connectors on and set their OAuth apps.
     Integrations(integrations::IntegrationsArgs),
+    /// See the URLs to enter at providers.
+    Webhooks(webhooks::WebhooksArgs),
     /// Link, see, probe and disconnect accounts of users.
     Credentials(credentials::CredentialsArgs),
     /// See and change the sets of settings of an account.
@@ -120,6 +123,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Workflows(args) => workflows::run(args, &global).await,
         Command::Users(args) => users::run(args, &global).await,
         Command::Integrations(args) => integrations::run(args, &global).await,
+        Command::Webhooks(args) => webhooks::run(args, &global).await,
         Command::Credentials(args) => credentials::run(args, &global).await,
         Command::Configurations(args) => configurations::run(args, &global).await,
         Command::Events(args) => events::run(args, &global).await,

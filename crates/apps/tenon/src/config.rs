@@ -24,7 +24,7 @@ pub use sections::{Log, LogFormat};
 
 use error::SettingProblem;
 use execution::Execution;
-use limits::{Integrations, Proxy};
+use limits::{Integrations, Proxy, Webhooks};
 use sections::{Api, Blobs, Egress, Functions, Http, Postgres, Redis, Retention, Server};
 use vault::{Connect, Vault};
 
@@ -55,6 +55,8 @@ pub struct Settings {
     pub proxy: Proxy,
     /// Steps that use accounts.
     pub integrations: Integrations,
+    /// Calls of providers.
+    pub webhooks: Webhooks,
     /// Outgoing calls.
     pub egress: Egress,
     /// Accepting, running and recording work.

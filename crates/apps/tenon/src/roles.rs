@@ -93,7 +93,9 @@ impl Role {
             Self::Api => {
                 &[ConfigDatabase, ExecutionDatabase, Coordination, Blobs, VaultClient, Egress]
             }
-            Self::Gateway | Self::Controller => &[ExecutionDatabase, Coordination, Blobs],
+            // Of the vault, what providers' webhooks are signed with and nothing else.
+            Self::Gateway => &[ExecutionDatabase, Coordination, Blobs, VaultClient],
+            Self::Controller => &[ExecutionDatabase, Coordination, Blobs],
             Self::Worker => &[ExecutionDatabase, Coordination, Blobs, VaultClient, Egress],
             Self::Proxy => &[Coordination, VaultClient, Egress, CallLog],
             Self::Vault => &[VaultValues, VaultKeys],
@@ -185,6 +187,13 @@ mod tests {
             assert!(!role.stores().contains(&Store::ConfigDatabase), "{role}");
         }
         assert!(!Role::Proxy.stores().contains(&Store::ExecutionDatabase));
+    }
+
+    #[test]
+    fn who_takes_work_in_calls_nobody_and_configures_nothing() {
+        let stores = Role::Gateway.stores();
+        assert!(!stores.contains(&Store::Egress) && !stores.contains(&Store::ConfigDatabase));
+        assert!(stores.contains(&Store::VaultClient));
     }
 
     #[test]

@@ -172,8 +172,15 @@ impl Configuration {
             created_at: now,
             updated_at: now,
         };
+        // Events may be routed by other fields from now on.
+        let portal = self.portal_in(&mut *work, project).await?;
+        let integration = portal.integration_named(&slug.connector());
+        let workflows: Vec<_> = integration.map(|one| one.id).into_iter().collect();
+        let workflows = portal.workflows_of(&workflows);
         let is_new = work.put_connector(project, &custom).await?;
+        work.bump_installations(project, &workflows).await?;
         self.commit_and_publish(work, project, &[]).await?;
+        self.publisher.publish_installation_changes(project, &workflows).await;
         Ok((custom, is_new))
     }
 

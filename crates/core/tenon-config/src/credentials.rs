@@ -17,7 +17,7 @@ use tenon_domain::{CredentialId, EndUserId, IntegrationId, ProjectId, SecretId};
 
 pub use probe::Probed;
 pub use setup::setup_fields;
-pub(crate) use store::{Link, Wish};
+pub(crate) use store::{Link, Wish, bump_routes};
 
 use crate::integrations::Integration;
 use crate::ports::UnitOfWork;
@@ -197,7 +197,11 @@ impl Configuration {
     }
 
     /// An account with its integration.
-    async fn usable(&self, project: ProjectId, credential: CredentialId) -> Result<Usable, Error> {
+    pub(crate) async fn usable(
+        &self,
+        project: ProjectId,
+        credential: CredentialId,
+    ) -> Result<Usable, Error> {
         let mut work = self.read(project).await?;
         let found = work.credential(project, credential).await?;
         let credential = found.ok_or_else(|| Error::no_credential(credential))?;

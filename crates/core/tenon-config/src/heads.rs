@@ -7,7 +7,7 @@ use tenon_contract::vault::{HeadChange, SecretHead, SecretState, VaultError};
 use tenon_credentials::access::answered_fields;
 use tenon_domain::{EndUserId, ProjectId};
 
-use crate::credentials::{Credential, CredentialState, CredentialStatus};
+use crate::credentials::{Credential, CredentialState, CredentialStatus, bump_routes};
 use crate::events::{EventType, NewEvent};
 use crate::linking::{connect_access, wipe};
 use crate::ports::{Scope, UnitOfWork};
@@ -130,6 +130,8 @@ impl Configuration {
         if !work.merge_credential_fields(project, credential.id, &brought, now).await? {
             return Ok(false);
         }
+        // Published by the next repair, within a second.
+        bump_routes(work, project, credential.id).await?;
         work.bump_user_revision(project, &credential.user).await?;
         Ok(true)
     }

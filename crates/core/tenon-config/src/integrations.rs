@@ -186,6 +186,7 @@ impl Configuration {
                 reason: format!("{accounts} accounts are connected; disconnect them first"),
             });
         }
+        let webhooks = self.app_webhook_secrets(&mut *work, project, &removed).await?;
         let portal = self.portal_in(&mut *work, project).await?;
         let workflows = portal.integration(integration).map_or(0, |it| it.workflows.len());
         if workflows > 0 {
@@ -195,7 +196,8 @@ impl Configuration {
         }
         work.delete_integration(project, integration).await?;
         self.commit_and_publish(work, project, &[]).await?;
-        for secret in removed.apps.values().filter_map(|app| app.secret) {
+        let apps = removed.apps.values().filter_map(|app| app.secret);
+        for secret in apps.chain(webhooks) {
             self.shred(project, secret).await;
         }
         Ok(())

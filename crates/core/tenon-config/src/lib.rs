@@ -17,6 +17,7 @@ pub mod ports;
 pub mod projects;
 pub mod signing_keys;
 pub mod users;
+pub mod webhooks;
 pub mod workflows;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub use projects::{
 };
 pub use signing_keys::{NewSigningKey, SigningKey};
 pub use users::{Choice, ConnectedUser};
+pub use webhooks::{AccountWebhook, WebhookEndpoint, WebhookScope};
 pub use workflows::{
     Applied, AppliedBatch, AppliedIntegration, Batch, Draft, Version, WorkflowEntry, WorkflowState,
 };

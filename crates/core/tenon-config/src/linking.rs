@@ -10,7 +10,7 @@ mod fields;
 mod popup;
 mod session;
 mod through_credentials;
-mod ticket;
+pub(crate) mod ticket;
 
 use std::sync::Arc;
 use std::time::Duration;

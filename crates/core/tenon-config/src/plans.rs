@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tenon_connector::catalog::Catalog;
 use tenon_contract::plan::{
     DeployedWorkflow, InstallationsPlan, IntegrationPlan, PlanError, PlanSource, ProjectPlan,
     UserPlan, WorkflowPlan,
@@ -27,13 +28,22 @@ use crate::ports::{Scope, Store, StoreError, StoredDocument, UnitOfWork};
 pub struct PlanReader {
     store: Arc<dyn Store>,
     portals: Portals,
+    /// Says by which field of an account events are routed.
+    catalog: Arc<Catalog>,
 }
 
 impl PlanReader {
     /// Plans of a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, portals: Portals::default() }
+        Self { store, portals: Portals::default(), catalog: Arc::default() }
+    }
+
+    /// The same with the connectors of the process, so that they are read once.
+    #[must_use]
+    pub fn with_catalog(mut self, catalog: Arc<Catalog>) -> Self {
+        self.catalog = catalog;
+        self
     }
 
     /// The plan of a project, with the documents it was compiled from.

@@ -80,6 +80,8 @@ pub struct PortalWorkflow {
     pub enabled_by_default: bool,
     /// Whether the clock starts it.
     pub has_schedule: bool,
+    /// The webhooks of the connector whose events start it.
+    pub webhooks: Vec<String>,
     /// Whether it starts when it is switched on for the first time.
     pub starts_when_enabled: bool,
 }
@@ -122,6 +124,12 @@ impl PortalIntegration {
 }
 
 impl PortalWorkflow {
+    /// Whether it runs for installations that nobody names: by the clock, or for a provider's event.
+    #[must_use]
+    pub fn runs_for_all(&self) -> bool {
+        self.has_schedule || !self.webhooks.is_empty()
+    }
+
     /// What users read as its name.
     #[must_use]
     pub fn title(&self) -> &str {
@@ -252,6 +260,7 @@ fn portal_workflow(stored: &StoredDocument) -> Option<(String, PortalWorkflow)> 
         version: stored.version,
         number: stored.number,
         has_schedule: has(|trigger| matches!(trigger, Trigger::Schedule { .. })),
+        webhooks: webhooks_of(&document.triggers),
         starts_when_enabled: has(|trigger| matches!(trigger, Trigger::IntegrationEnabled {})),
         enabled_by_default: document.settings.enabled_by_default,
         description: document.description,
@@ -259,6 +268,17 @@ fn portal_workflow(stored: &StoredDocument) -> Option<(String, PortalWorkflow)> 
         inputs: document.inputs,
     };
     Some((document.integration?, workflow))
+}
+
+fn webhooks_of(triggers: &[Trigger]) -> Vec<String> {
+    let named = triggers.iter().filter_map(|trigger| match trigger {
+        Trigger::Webhook { webhook, .. } => Some(webhook.clone()),
+        _ => None,
+    });
+    let mut webhooks: Vec<String> = named.collect();
+    webhooks.sort_unstable();
+    webhooks.dedup();
+    webhooks
 }
 
 impl Configuration {
@@ -317,6 +337,7 @@ mod tests {
             inputs: Vec::new(),
             enabled_by_default: false,
             has_schedule: false,
+            webhooks: Vec::new(),
             starts_when_enabled: false,
         }
     }

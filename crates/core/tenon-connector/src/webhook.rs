@@ -70,6 +70,9 @@ pub struct Taken {
     pub is_verified: bool,
     /// Why it is not, for the log; holds no value of the call.
     pub reason: Option<&'static str>,
+    /// The signature that holds, where it covers when it was made: whatever comes with it again is
+    /// the same call. For events without an id of their own.
+    pub signature: Option<Vec<u8>>,
     /// What the provider gets.
     pub reply: Reply,
     /// The events.
@@ -114,16 +117,21 @@ pub fn take(
             return Ok(Taken {
                 is_verified: proof.is_ok(),
                 reason: proof.err(),
+                signature: None,
                 reply: reply(&handshake.answer, &scope)?,
                 events: Vec::new(),
             });
         }
     }
-    if let Err(reason) = proof {
-        let status = webhook.answer.unverified_status;
-        let reply = Reply { status, headers: Vec::new(), body: Value::Null };
-        return Ok(Taken { is_verified: false, reason: Some(reason), reply, events: Vec::new() });
-    }
+    let signature = match proof {
+        Ok(signature) => signature,
+        Err(reason) => {
+            let status = webhook.answer.unverified_status;
+            let reply = Reply { status, headers: Vec::new(), body: Value::Null };
+            let (signature, events) = (None, Vec::new());
+            return Ok(Taken { is_verified: false, reason: Some(reason), signature, reply, events });
+        }
+    };
     if let Some(source) = &webhook.body {
         let body = {
             let scope = Layers::new(ctx).with(Root::Webhook, &root);
@@ -134,7 +142,7 @@ pub fn take(
     let scope = Layers::new(ctx).with(Root::Webhook, &root);
     let reply = reply(&webhook.answer, &scope)?;
     let events = events(webhook, &root, ctx)?;
-    Ok(Taken { is_verified: true, reason: None, reply, events })
+    Ok(Taken { is_verified: true, reason: None, signature, reply, events })
 }
 
 /// What templates see as `webhook`.

@@ -9,3 +9,4 @@ pub mod quota;
 pub mod secret;
 pub mod user_token;
 pub mod vault;
+pub mod webhook;

@@ -3,7 +3,7 @@
 //! Execution never reads the configuration database. It reads plans: from its memory, else from
 //! the plan cache, else it asks configuration to compile one again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -134,7 +134,8 @@ pub struct ConfigurationPlan {
     pub workflows: HashMap<WorkflowId, Map<String, Value>>,
 }
 
-/// Who a workflow with a schedule runs for: one run a tick for each.
+/// Who a workflow runs for where nobody names a user: at a tick of its schedule, or when a provider
+/// sends an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstallationsPlan {
     /// The project.
@@ -156,6 +157,10 @@ pub struct InstallationRef {
     pub credential: CredentialId,
     /// Its configuration.
     pub configuration: ConfigurationId,
+    /// The fields of the account that events are routed by, where the workflow has a webhook
+    /// trigger: a provider's event is for the accounts whose value is that of the event.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub routes: BTreeMap<String, String>,
 }
 
 /// A deployed workflow, as far as intake and schedules need it.
@@ -294,7 +299,8 @@ pub trait PlanSource: Send + Sync + 'static {
         user: &EndUserId,
     ) -> Result<Option<Arc<UserPlan>>, PlanError>;
 
-    /// Who a workflow of an integration runs for by the clock; `None` for one that is not such.
+    /// Who a workflow of an integration runs for by the clock, or when a provider sends an event;
+    /// `None` for one that neither starts.
     async fn installations(
         &self,
         project: ProjectId,
@@ -314,7 +320,7 @@ pub trait PlanCache: PlanSource {
     /// Stores a user's plan, unless a newer revision is there.
     async fn put_user(&self, plan: &UserPlan) -> Result<(), PlanError>;
 
-    /// Stores who a workflow runs for by the clock, unless a newer revision is there.
+    /// Stores who a workflow runs for where nobody names a user, unless a newer revision is there.
     async fn put_installations(&self, plan: &InstallationsPlan) -> Result<(), PlanError>;
 
     /// Stores a workflow version.

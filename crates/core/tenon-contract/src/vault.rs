@@ -50,6 +50,8 @@ pub enum Subject {
     Session,
     /// A secret of the project, for workflows.
     Project,
+    /// What a provider signs its webhooks with.
+    Webhook,
 }
 
 /// Why a value is wanted. Recorded, and bound to the role that may ask.

@@ -18,4 +18,5 @@ pub mod settings;
 pub mod steps;
 pub mod sweep;
 pub mod wakeups;
+pub mod webhooks;
 pub mod worker;

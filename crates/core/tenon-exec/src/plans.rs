@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ports::coordination::MISSED_TOPIC;
 use crate::program::{BrokenEdge, Program};
+use crate::webhooks::{Directory, DirectorySettings};
 
 /// A plan is looked up again after this long even if no change was announced.
 const PROJECT_PLAN_TTL: Duration = Duration::from_secs(10);
@@ -33,6 +34,7 @@ pub struct Plans {
     projects: DashMap<ProjectId, (Instant, Arc<ProjectPlan>)>,
     programs: DashMap<VersionId, Arc<Program>>,
     users: DashMap<(ProjectId, EndUserId), ReadUser>,
+    directory: Arc<Directory>,
     /// Grows with every change that was heard of: what was read before it is not kept.
     changes: AtomicU64,
 }
@@ -53,12 +55,26 @@ impl Plans {
     #[must_use]
     pub fn new(source: Arc<dyn PlanSource>) -> Self {
         Self {
+            directory: Arc::new(Directory::new(source.clone(), DirectorySettings::default())),
             source,
             projects: DashMap::new(),
             programs: DashMap::new(),
             users: DashMap::new(),
             changes: AtomicU64::new(0),
         }
+    }
+
+    /// The same with other bounds of who workflows run for when a provider sends an event.
+    #[must_use]
+    pub fn with_directory(mut self, settings: DirectorySettings) -> Self {
+        self.directory = Arc::new(Directory::new(self.source.clone(), settings));
+        self
+    }
+
+    /// Who workflows run for when a provider sends an event.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.clone()
     }
 
     /// The program of a workflow version.
@@ -82,6 +98,7 @@ impl Plans {
     /// answers, so that a caller who goes on to use the change finds it here.
     pub fn hear(&self, topic: &str) {
         self.changes.fetch_add(1, Ordering::SeqCst);
+        self.directory.hear(topic);
         if topic == MISSED_TOPIC {
             self.projects.clear();
             self.users.clear();

@@ -186,6 +186,7 @@ impl Binding<'_> {
             Subject::App => tlv.bytes(3, b"app"),
             Subject::Session => tlv.bytes(3, b"session"),
             Subject::Project => tlv.bytes(3, b"project"),
+            Subject::Webhook => tlv.bytes(3, b"webhook"),
         }
         tlv.bytes(6, self.secret.uuid().as_bytes());
         tlv.bytes(7, &self.version.to_be_bytes());

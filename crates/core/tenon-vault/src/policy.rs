@@ -171,9 +171,10 @@ impl Policy {
 const fn is_opened_for(subject: &Subject, purpose: Purpose) -> bool {
     match subject {
         Subject::Credential { .. } => !matches!(purpose, Purpose::Webhook),
-        Subject::App => true,
+        Subject::App => !matches!(purpose, Purpose::Webhook),
         Subject::Session => matches!(purpose, Purpose::Connect),
-        Subject::Project => !matches!(purpose, Purpose::Connect),
+        Subject::Project => !matches!(purpose, Purpose::Connect | Purpose::Webhook),
+        Subject::Webhook => matches!(purpose, Purpose::Connect | Purpose::Webhook),
     }
 }
 

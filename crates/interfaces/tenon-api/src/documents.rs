@@ -7,12 +7,15 @@ use serde::Deserialize;
 use tenon_config::Batch;
 use tenon_domain::applied::{AppliedDocument, load_any};
 use tenon_domain::limits::DocumentLimits;
-use tenon_domain::workflow::{Diagnostic, StepKind, Workflow};
+use tenon_domain::ProjectId;
+use tenon_domain::workflow::{Diagnostic, StepKind, Trigger, Workflow};
 use tenon_exec::ports::script::{FunctionErrorKind, FunctionRunner};
+use tenon_exec::webhooks::check_webhooks;
 use tenon_http_kit::{ErrorItem, Problem};
 use utoipa::ToSchema;
 
 use crate::codes;
+use crate::config::ConfigPort;
 
 /// The most faults that one answer names.
 const ERRORS_MAX: usize = 200;
@@ -93,6 +96,29 @@ pub(crate) async fn check_functions(
                     ..ErrorItem::default()
                 }),
             }
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(invalid(errors, files.len())) }
+}
+
+/// Asks the connectors whether they have the webhooks that workflows listen to. One that cannot be
+/// had checks nothing here: whether it may be missing is decided when the documents are applied.
+pub(crate) async fn check_triggers(
+    files: &[String],
+    workflows: &[Workflow],
+    project: ProjectId,
+    config: &dyn ConfigPort,
+) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    for (file, workflow) in files.iter().zip(workflows) {
+        let listens = workflow.triggers.iter().any(|it| matches!(it, Trigger::Webhook { .. }));
+        let Some(name) = workflow.integration.as_ref().filter(|_| listens) else { continue };
+        match config.connector(project, name).await {
+            Ok(connector) => errors.extend(check_webhooks(workflow, &connector).into_iter().map(
+                |fault| ErrorItem { file: Some(file.clone()), ..item(fault) },
+            )),
+            Err(tenon_config::Error::ConnectorUnknown { .. } | tenon_config::Error::NoVault) => {}
+            Err(error) => return Err(crate::problem::of_config(error)),
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(invalid(errors, files.len())) }

@@ -15,6 +15,7 @@ mod runs;
 mod signing_keys;
 mod test_runs;
 mod users;
+mod webhooks;
 mod workflows;
 
 use axum::Router;
@@ -50,6 +51,7 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(api_keys::routes())
         .merge(connectors::routes(settings))
         .merge(integrations::routes())
+        .merge(webhooks::routes())
         .merge(credentials::routes())
         .merge(connect_sessions::routes())
         .merge(account_settings::routes())

@@ -22,3 +22,4 @@ pub use model::run::{
     AcceptedRun, ReplayFrom, Run, RunFilter, RunList, RunStatus, StepError, TestRun, TriggerKind,
 };
 pub use model::step::{LogLine, OmittedValue, StepList, StepRecordView, StepStatus};
+pub use model::webhooks::{AccountWebhook, Webhook, WebhookScope};

@@ -5,6 +5,7 @@ pub mod configuration;
 pub mod proxy_call;
 pub mod run;
 pub mod step;
+pub mod webhooks;
 
 /// An enum of words that the server may add to: a word this client does not know is `Unknown`.
 macro_rules! words {

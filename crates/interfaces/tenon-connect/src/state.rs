@@ -23,7 +23,7 @@ pub struct ConnectState {
     pub plans: Arc<dyn PlanSource>,
     /// The use cases.
     pub config: Configuration,
-    /// The connectors, for their icons.
+    /// The connectors, for their icons and triggers.
     pub catalog: Arc<Catalog>,
     /// Options of settings that come from a provider.
     pub sources: Arc<dyn DataSources>,

@@ -30,6 +30,13 @@ pub static IDEMPOTENCY_CONFLICT: Code = Code {
 pub static RESPONSE_TIMEOUT: Code =
     Code { name: "response_timeout", status: 504, title: "the run did not answer in time" };
 
+/// A provider's call is proven and cannot be used.
+pub static WEBHOOK_UNUSABLE: Code = Code {
+    name: "webhook_unusable",
+    status: 422,
+    title: "the webhook call is real but cannot be used",
+};
+
 /// Every code of this crate.
 pub static ALL: &[&Code] = &[
     &NO_REQUEST_TRIGGER,
@@ -38,6 +45,7 @@ pub static ALL: &[&Code] = &[
     &NO_ACCOUNT,
     &IDEMPOTENCY_CONFLICT,
     &RESPONSE_TIMEOUT,
+    &WEBHOOK_UNUSABLE,
 ];
 
 #[cfg(test)]

@@ -7,5 +7,6 @@ pub mod events;
 mod sdk;
 mod state;
 pub mod triggers;
+pub mod webhooks;
 
 pub use state::{GatewayState, router};

@@ -15,6 +15,8 @@ use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::store::OnceKey;
 use tenon_http_kit::{BodyLimits, ErrorItem, JsonLimits, Problem, codes as kit};
 
+use crate::webhooks::Webhooks;
+
 /// When to come again while the database is away.
 pub(crate) const AWAY_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// When to come again while intake is full.
@@ -33,6 +35,8 @@ pub struct GatewayState {
     pub coordination: Arc<dyn Coordination>,
     /// Tokens of connected users that were found to hold.
     pub user_tokens: Arc<UserTokens>,
+    /// Webhooks of providers; `None`: none are taken in.
+    pub webhooks: Option<Arc<Webhooks>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Limits of bodies.
@@ -47,7 +51,7 @@ pub fn router(state: GatewayState) -> Router {
     let own = Router::new()
         .route("/api/v1/projects/{project}/events", post(crate::events::accept))
         .route("/api/v1/projects/{project}/triggers/{workflow}", any(crate::triggers::accept));
-    own.merge(crate::sdk::routes()).with_state(state)
+    own.merge(crate::webhooks::routes()).merge(crate::sdk::routes()).with_state(state)
 }
 
 impl GatewayState {

@@ -255,7 +255,7 @@ fn query_params(query: &str) -> Value {
 }
 
 /// Headers by lower-case name; a name that comes more than once is joined with a comma.
-fn visible_headers(headers: &HeaderMap) -> Value {
+pub(crate) fn visible_headers(headers: &HeaderMap) -> Value {
     let mut visible: Map<String, Value> = Map::new();
     for name in headers.keys() {
         if HIDDEN_HEADERS.contains(&name.as_str()) {

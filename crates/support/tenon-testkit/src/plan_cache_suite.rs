@@ -2,7 +2,7 @@
 //!
 //! An adapter's test says `tenon_testkit::plan_cache_suite!(harness)`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tenon_contract::plan::{
@@ -117,6 +117,7 @@ fn installation_ref(user: &str) -> InstallationRef {
         user: EndUserId::new(user),
         credential: CredentialId::new(),
         configuration: ConfigurationId::new(),
+        routes: BTreeMap::new(),
     }
 }
 

@@ -203,6 +203,35 @@ impl Default for ProxyLog {
     }
 }
 
+/// `[webhooks]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhooks {
+    /// The most runs that one call of a provider starts.
+    pub runs_max: usize,
+    /// Of one call, runs that are accepted at the same time.
+    pub together_max: usize,
+    /// How long an opened signing secret is used before the vault is asked whether it changed.
+    pub secret_ttl_ms: u64,
+    /// Installations of workflows that listen to providers, kept in memory; beyond, all are dropped
+    /// and read again as needed.
+    pub installations_max: usize,
+    /// How long they are used before they are read again, where no change was announced.
+    pub installations_ttl_ms: u64,
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            runs_max: 1_000,
+            together_max: 100,
+            secret_ttl_ms: 300_000,
+            installations_max: 1_000_000,
+            installations_ttl_ms: 60_000,
+        }
+    }
+}
+
 /// `[integrations]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -2,6 +2,7 @@
 //! key that signs grants.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tenon_connector::catalog::Catalog;
@@ -10,6 +11,7 @@ use tenon_contract::vault::{SharedValues, Vault};
 use tenon_credentials::access::{AccessParts, CredentialAccess};
 use tenon_domain::Clock;
 use tenon_egress::HttpEgress;
+use tenon_gateway::webhooks::WebhookSecrets;
 use tenon_vault::policy::Caller;
 use tenon_vault_rpc::{ClientSettings, VaultClient};
 use tokio::sync::broadcast;
@@ -21,9 +23,15 @@ use super::vault::{ROLE_PLACE, VaultRole, grant_key, has_certificate_for_each_ro
 use super::{Parts, Role, Store};
 use crate::config::Settings;
 
-/// The roles that use accounts, and as whom the vault knows them.
-const USERS: [(Role, Caller); 3] =
-    [(Role::Api, Caller::Api), (Role::Worker, Caller::Worker), (Role::Proxy, Caller::Proxy)];
+/// The roles that ask the vault, and as whom it knows them.
+const USERS: [(Role, Caller); 4] = [
+    (Role::Api, Caller::Api),
+    (Role::Worker, Caller::Worker),
+    (Role::Proxy, Caller::Proxy),
+    (Role::Gateway, Caller::Gateway),
+];
+/// How often what webhooks are signed with is tidied up in memory.
+const TIDY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What the roles of one process share.
 pub(super) struct Accounts {
@@ -38,6 +46,8 @@ pub(super) struct Accounts {
     remotes: Vec<(Caller, Arc<dyn Vault>)>,
     /// One for each role that uses accounts: the vault knows them apart.
     accesses: Vec<(Caller, CredentialAccess)>,
+    /// What webhooks are signed with, for the role `gateway`.
+    webhook_secrets: Option<Arc<WebhookSecrets>>,
 }
 
 impl Accounts {
@@ -86,8 +96,17 @@ impl Accounts {
             egress,
             remotes,
             accesses: Vec::new(),
+            webhook_secrets: None,
         };
         for caller in users {
+            if caller == Caller::Gateway {
+                let ttl = settings.webhook_settings().secret_ttl;
+                let secrets = WebhookSecrets::new(accounts.vault(caller), clock.clone(), ttl);
+                let secrets = Arc::new(secrets);
+                tasks.spawn(tidy(secrets.clone(), stopping.clone()));
+                accounts.webhook_secrets = Some(secrets);
+                continue;
+            }
             let Some(vault) = accounts.vault(caller) else { continue };
             let access_parts = AccessParts {
                 vault,
@@ -131,6 +150,11 @@ impl Accounts {
         self.accesses.iter().find(|(other, _)| *other == caller).map(|(_, access)| access)
     }
 
+    /// What webhooks are signed with; `None` where nothing takes any in.
+    pub(super) fn webhook_secrets(&self) -> Option<&Arc<WebhookSecrets>> {
+        self.webhook_secrets.as_ref()
+    }
+
     /// Forgets opened values that an announcement names, until the token fires.
     pub(super) fn follow(
         &self,
@@ -139,6 +163,7 @@ impl Accounts {
     ) -> impl Future<Output = ()> + Send + 'static {
         let accesses: Vec<CredentialAccess> =
             self.accesses.iter().map(|(_, access)| access.clone()).collect();
+        let webhook_secrets = self.webhook_secrets.clone();
         async move {
             loop {
                 let heard = tokio::select! {
@@ -150,6 +175,7 @@ impl Accounts {
                         let secret = topic.strip_prefix("secret:").and_then(|id| id.parse().ok());
                         if let Some(secret) = secret {
                             accesses.iter().for_each(|access| access.forget(secret));
+                            webhook_secrets.iter().for_each(|kept| kept.forget(secret));
                         }
                     }
                     // What was missed is found when the entry is checked, within a minute.
@@ -164,6 +190,15 @@ impl Accounts {
     pub(super) async fn drain(&self) {
         for (_, access) in &self.accesses {
             access.drain().await;
+        }
+    }
+}
+
+async fn tidy(secrets: Arc<WebhookSecrets>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TIDY_INTERVAL) => secrets.tidy(),
         }
     }
 }

@@ -79,7 +79,8 @@ pub(super) async fn open(
         coordination: shared.coordination.clone(),
         shared_values: shared.shared_values.clone(),
     });
-    let publisher = PlanPublisher::new(store.clone(), shared.plan_cache.clone(), announcer);
+    let publisher = PlanPublisher::new(store.clone(), shared.plan_cache.clone(), announcer)
+        .with_catalog(shared.accounts.catalog.clone());
     if let Err(error) = publisher.publish_all().await {
         tracing::warn!(error = %error, "plans are published later");
     }

@@ -11,6 +11,7 @@ use tenon_connect::{AccountAuth, ConnectSettings, ConnectState, Embedded};
 use tenon_contract::user_token::UserTokens;
 use tenon_exec::ports::script::FunctionRunner;
 use tenon_gateway::GatewayState;
+use tenon_gateway::webhooks::Webhooks;
 use tenon_http_kit::with_layers;
 
 use tenon_proxy::{CallLog, Credentials, Proxy, ProxyParts};
@@ -53,6 +54,7 @@ pub(super) fn routes(
             intake: shared.execution()?.intake.clone(),
             coordination: shared.coordination.clone(),
             user_tokens: Arc::new(UserTokens::new(USER_TOKENS_MAX)),
+            webhooks: webhooks(parts, shared, public_url),
             clock: shared.clock.clone(),
             body_limits: parts.settings.bodies(),
             json_limits: parts.settings.json(),
@@ -69,6 +71,18 @@ pub(super) fn routes(
         Some(proxy) => proxy.in_front_of(routes, &layers),
         None => routes,
     })
+}
+
+/// What webhooks of providers need.
+fn webhooks(parts: &Parts, shared: &Shared, public_url: &Url) -> Option<Arc<Webhooks>> {
+    let secrets = shared.accounts.webhook_secrets()?;
+    Some(Arc::new(Webhooks {
+        catalog: shared.accounts.catalog.clone(),
+        directory: shared.plans.directory(),
+        secrets: secrets.clone(),
+        public_url: public_url.clone(),
+        settings: parts.settings.webhook_settings(),
+    }))
 }
 
 /// The proxy, where this process has the role.

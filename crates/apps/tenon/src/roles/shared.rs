@@ -127,7 +127,7 @@ pub(super) async fn share(
         coordination,
         quotas,
         shared_values,
-        plans: Arc::new(Plans::new(plan_cache.clone())),
+        plans: Arc::new(Plans::new(plan_cache.clone()).with_directory(parts.settings.directory())),
         plan_cache,
         execution,
         functions: start_functions(parts).await?,

@@ -14,3 +14,4 @@ mod providers;
 mod service;
 mod steps;
 mod triggers;
+mod webhooks;

@@ -58,6 +58,7 @@ impl Configuration {
         for secret in configurations.iter().flat_map(secrets_of) {
             self.shred(project, secret).await;
         }
+        self.shred_account_webhooks(project, &usable).await;
         self.after_installations_changed(project, user, &workflows).await;
         Ok(())
     }

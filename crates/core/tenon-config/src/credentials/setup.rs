@@ -133,6 +133,9 @@ impl Configuration {
             let event = NewEvent::of_credential(EventType::CredentialConnected, &changed, now);
             work.append_event(project, &event).await?;
         }
+        if changed.fields != was.fields {
+            workflows.extend(super::bump_routes(&mut *work, project, changed.id).await?);
+        }
         work.bump_user_revision(project, &changed.user).await?;
         work.commit().await?;
         self.after_installations_changed(project, &changed.user, &workflows).await;

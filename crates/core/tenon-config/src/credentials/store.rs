@@ -121,6 +121,7 @@ impl Configuration {
         let workflows = kept?;
         self.after_installations_changed(project, &user, &workflows).await;
         if matches!(place, Place::Again(_)) {
+            self.renew_account_webhooks(project, &credential).await;
             // Whoever knows the account as dead, or holds its old token, looks again at once.
             self.publisher.announce(&format!("secret:{}", credential.secret)).await;
         }
@@ -129,7 +130,7 @@ impl Configuration {
 
     /// The rows, in one unit of work. What was decided before is decided again under the
     /// project's lock: another link of the same user may have come in between. Gives the workflows
-    /// that were switched on by it.
+    /// that were switched on by it, and those that events reach by other fields now.
     async fn keep(
         &self,
         project: ProjectId,
@@ -162,10 +163,15 @@ impl Configuration {
             Place::New => true,
             Place::Again(known) => !known.is_set_up(),
         };
-        let workflows = match is_first {
+        let mut workflows = match is_first {
             true => self.start_defaults(&mut *work, project, credential).await?,
             false => Vec::new(),
         };
+        if let Place::Again(known) = place
+            && known.fields != credential.fields
+        {
+            workflows.extend(bump_routes(&mut *work, project, credential.id).await?);
+        }
         let kind = match credential.is_set_up() {
             true => EventType::CredentialConnected,
             false => EventType::CredentialPending,
@@ -216,6 +222,24 @@ impl Configuration {
         }
         Ok(place)
     }
+}
+
+/// Events find an account by its fields: whoever looks them up hears that they changed. Gives the
+/// workflows that are on for it.
+pub(crate) async fn bump_routes(
+    work: &mut dyn UnitOfWork,
+    project: ProjectId,
+    credential: CredentialId,
+) -> Result<Vec<WorkflowId>, StoreError> {
+    let configurations = work.configurations(project, credential).await?;
+    let mut workflows: Vec<_> =
+        configurations.iter().flat_map(configurations::AccountSettings::enabled).collect();
+    workflows.sort_unstable();
+    workflows.dedup();
+    if !workflows.is_empty() {
+        work.bump_installations(project, &workflows).await?;
+    }
+    Ok(workflows)
 }
 
 /// Which of the user's accounts of the integration takes it. Without a wish for several the user

@@ -68,6 +68,7 @@ impl Configuration {
             }
             let fields: Vec<&Field> = fields.iter().collect();
             let checked = field_values::check(&fields, &values).map_err(Error::fields)?;
+            self.keep_app_webhooks(project, &changed, &connector, (&method.id, &checked)).await?;
             app.values = checked.public;
             app.secret = self.keep_app_secrets(project, app.secret, checked.secret).await?;
         }
@@ -79,7 +80,7 @@ impl Configuration {
     }
 
     /// The secret values of an app that were given before.
-    async fn app_secrets(
+    pub(crate) async fn app_secrets(
         &self,
         project: ProjectId,
         secret: Option<SecretId>,

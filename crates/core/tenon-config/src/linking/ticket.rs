@@ -63,7 +63,7 @@ pub(super) fn link_of_state(state: &str) -> Option<SessionLink> {
 }
 
 /// 256 random bits, base64url: 43 characters, also what a PKCE verifier may be.
-pub(super) fn draw() -> Result<Zeroizing<String>, Error> {
+pub(crate) fn draw() -> Result<Zeroizing<String>, Error> {
     let mut random = Zeroizing::new([0_u8; RANDOM_BYTES]);
     getrandom::fill(&mut *random).map_err(|error| {
         Error::Store(StoreError::Failed { action: "draw random bytes", source: Box::new(error) })

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tenon_connector::catalog::Catalog;
 use tenon_contract::plan::{PlanCache, PlanError, PlanSource};
 use tenon_domain::{EndUserId, ProjectId, VersionId};
 
@@ -34,6 +35,13 @@ impl PlanPublisher {
         announcer: Arc<dyn Announcer>,
     ) -> Self {
         Self { reader: PlanReader::new(Arc::clone(&store)), store, cache, announcer }
+    }
+
+    /// The same with the connectors of the process, so that they are read once.
+    #[must_use]
+    pub fn with_catalog(mut self, catalog: Arc<Catalog>) -> Self {
+        self.reader = self.reader.with_catalog(catalog);
+        self
     }
 
     /// Publishes a project's plan and all its deployed versions, then announces

@@ -1,5 +1,5 @@
 //! Rows of installations: what was switched on before, what waits for execution, and the revisions
-//! of who a workflow runs for by the clock.
+//! of who a workflow runs for where nobody names a user.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -72,6 +72,8 @@ pub struct InstalledRow {
     pub installation: InstallationRef,
     /// The user's metadata.
     pub meta: Map<String, Value>,
+    /// Those fields of the account that were asked for.
+    pub fields: Map<String, Value>,
 }
 
 /// Installations.
@@ -122,12 +124,13 @@ pub trait InstallationRows: Send {
     ) -> Result<Option<i64>, StoreError>;
 
     /// The configurations of an integration's accounts that a workflow is on for, of users who are
-    /// not disabled, by user; at most `limit`.
+    /// not disabled, by user; at most `limit`. With the named fields of the accounts.
     async fn installed(
         &mut self,
         project: ProjectId,
         integration: IntegrationId,
         workflow: WorkflowId,
+        fields: &[String],
         limit: usize,
     ) -> Result<Vec<InstalledRow>, StoreError>;
 

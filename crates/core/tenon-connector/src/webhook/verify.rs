@@ -1,5 +1,7 @@
 //! Whether it is proven who sent a call. Comparisons take the same time for any guess.
 
+use std::cell::RefCell;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::header;
 use jiff::Timestamp;
@@ -22,13 +24,17 @@ const EPOCH_MS_MIN: i64 = 100_000_000_000;
 /// Why it is not proven.
 type Reason = &'static str;
 
+/// What proved it: the signature, where it covers the time when it was made, so that no other call
+/// has it.
+pub(super) type Proof = Option<Vec<u8>>;
+
 pub(super) fn verify(
     webhook: &Webhook,
     incoming: &Incoming<'_>,
     secrets: &[&str],
     root: &Value,
     ctx: &Context<'_>,
-) -> Result<(), Reason> {
+) -> Result<Proof, Reason> {
     let check = Check { incoming, root, ctx };
     let secrets: Vec<&str> = secrets.iter().copied().filter(|it| !it.is_empty()).collect();
     match &webhook.verification {
@@ -43,12 +49,17 @@ pub(super) fn verify(
         } => {
             check.timestamp(timestamp.as_ref())?;
             let given = check.signatures(signature, *encoding)?;
+            let held = RefCell::new(None);
             check.any(&secrets, |secret| {
                 let message = check.message(message.as_ref(), secret)?;
                 let key = key(secret, secret_prefix.as_deref(), *secret_encoding)?;
-                let fits = |given: &Vec<u8>| algorithm.verify(&key, &message, given);
-                Ok(given.iter().any(fits))
-            })
+                let found = given.iter().find(|given| algorithm.verify(&key, &message, given));
+                if let Some(found) = found {
+                    held.replace(Some(found.clone()));
+                }
+                Ok(found.is_some())
+            })?;
+            Ok(held.into_inner().filter(|_| timestamp.is_some()))
         }
         Verification::Asymmetric { algorithm, key, message, signature, encoding, timestamp } => {
             check.timestamp(timestamp.as_ref())?;
@@ -56,15 +67,16 @@ pub(super) fn verify(
             let secret = secrets.first().copied().unwrap_or_default();
             let message = check.message(message.as_ref(), secret)?;
             let key = check.text(key, secret).ok_or("the provider's key is not there")?;
-            match given.iter().any(|given| signature::holds(*algorithm, &key, &message, given)) {
-                true => Ok(()),
-                false => Err("the signature does not hold"),
-            }
+            let holds = |given: &&Vec<u8>| signature::holds(*algorithm, &key, &message, given);
+            let held = given.iter().find(holds).ok_or("the signature does not hold")?;
+            Ok(timestamp.is_some().then(|| held.clone()))
         }
-        Verification::SharedSecret { value } => check.any(&secrets, |secret| {
-            let given = check.text(value, secret).ok_or("the shared secret is not there")?;
-            Ok(is_equal(&given, secret))
-        }),
+        Verification::SharedSecret { value } => check
+            .any(&secrets, |secret| {
+                let given = check.text(value, secret).ok_or("the shared secret is not there")?;
+                Ok(is_equal(&given, secret))
+            })
+            .map(|()| None),
         Verification::Basic { username, password } => {
             let secret = secrets.first().copied().unwrap_or_default();
             let username = check.text(username, secret).ok_or("no user name is set up")?;
@@ -73,9 +85,9 @@ pub(super) fn verify(
                 None if secret.is_empty() => return Err("no password is set up"),
                 None => secret.to_owned(),
             };
-            check.basic(&username, &password)
+            check.basic(&username, &password).map(|()| None)
         }
-        Verification::SecretUrl {} | Verification::None {} => Ok(()),
+        Verification::SecretUrl {} | Verification::None {} => Ok(None),
     }
 }
 

@@ -73,6 +73,28 @@ pub enum Trigger {
     /// It was switched on for a connected user, for the first time; nothing is in `trigger`.
     /// Needs the workflow's `integration`.
     IntegrationEnabled {},
+    /// The provider sends an event to a webhook of the connector; `{{trigger.webhook.body.x}}`,
+    /// `.event`, `.headers`. Needs the workflow's `integration`.
+    Webhook {
+        /// The webhook's id in the connector's manifest.
+        webhook: String,
+        /// Types of events that it is for; all when left out.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        events: Vec<String>,
+    },
+}
+
+impl Trigger {
+    /// Whether an event of a provider's webhook starts it.
+    #[must_use]
+    pub fn listens_to(&self, id: &str, event: &str) -> bool {
+        match self {
+            Self::Webhook { webhook, events } => {
+                webhook == id && (events.is_empty() || events.iter().any(|one| one == event))
+            }
+            _ => false,
+        }
+    }
 }
 
 fn utc() -> String {

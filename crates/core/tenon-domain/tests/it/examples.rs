@@ -92,11 +92,12 @@ fn each_trigger_has_an_example() {
             Trigger::Request {} => "request",
             Trigger::Schedule { .. } => "schedule",
             Trigger::IntegrationEnabled {} => "integration_enabled",
+            Trigger::Webhook { .. } => "webhook",
         })
         .collect();
     assert_eq!(
         triggers,
-        BTreeSet::from(["app_event", "integration_enabled", "request", "schedule"])
+        BTreeSet::from(["app_event", "integration_enabled", "request", "schedule", "webhook"])
     );
 }
 

@@ -52,6 +52,8 @@ pub enum TriggerKind {
     Schedule,
     /// The workflow was switched on for a connected user.
     IntegrationEnabled,
+    /// An event of a provider.
+    Webhook,
     /// A test of a draft.
     Test,
     /// A replay of another run.

@@ -1,6 +1,6 @@
 //! A workflow of an integration, and users who have it switched on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -203,5 +203,6 @@ fn reference_of(plan: &UserPlan) -> InstallationRef {
         user: plan.user.clone(),
         credential: plan.credentials[0].id,
         configuration: plan.credentials[0].configurations[0].id,
+        routes: BTreeMap::new(),
     }
 }

@@ -79,9 +79,49 @@ fn app_secrets_need_only_the_role() {
     for caller in Caller::ALL {
         for purpose in PURPOSES {
             let checked = policy.check_open(caller, &access(app.project, purpose), &app, now());
-            assert_eq!(checked.is_ok(), caller.may_open_for(purpose));
+            let may = caller.may_open_for(purpose) && purpose != Purpose::Webhook;
+            assert_eq!(checked.is_ok(), may);
         }
     }
+}
+
+/// The gateway is open to the internet: it opens what webhooks are signed with, and nothing else.
+#[test]
+fn the_gateway_opens_secrets_of_webhooks_only() {
+    let policy = Policy::new(vec![key(1)]);
+    let user = EndUserId::new("user-1");
+    let subjects = [
+        Subject::Credential { credential: CredentialId::new(), user },
+        Subject::App,
+        Subject::Session,
+        Subject::Project,
+        Subject::Webhook,
+    ];
+    for subject in subjects {
+        let owner = owner(subject);
+        for purpose in PURPOSES {
+            let access = access(owner.project, purpose);
+            let checked = policy.check_open(Caller::Gateway, &access, &owner, now());
+            let may = owner.subject == Subject::Webhook && purpose == Purpose::Webhook;
+            assert_eq!(checked.is_ok(), may, "{:?} for {purpose:?}", owner.subject);
+        }
+    }
+}
+
+#[test]
+fn a_secret_of_a_webhook_is_opened_by_who_made_it_and_by_the_gateway() {
+    let policy = Policy::new(vec![key(1)]);
+    let webhook = owner(Subject::Webhook);
+    let mut may = Vec::new();
+    for caller in Caller::ALL {
+        for purpose in PURPOSES {
+            let access = access(webhook.project, purpose);
+            if policy.check_open(caller, &access, &webhook, now()).is_ok() {
+                may.push((caller, purpose));
+            }
+        }
+    }
+    assert_eq!(may, [(Caller::Api, Purpose::Connect), (Caller::Gateway, Purpose::Webhook)]);
 }
 
 #[test]

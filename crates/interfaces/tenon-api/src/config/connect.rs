@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tenon_config::{
-    AccountSettings, AppChange, Callback, Configuration, ConnectEnd, ConnectSession, Credential,
+    AccountSettings, AccountWebhook, AppChange, Callback, Configuration, ConnectEnd, ConnectSession, Credential,
     CustomConnector, Error, Event, FieldLink, Integration, ListedConnector, NewConnect,
     NewSigningKey, OpenedConnect, Probed, SessionLink, SettingsChange, SettingsName, SigningKey,
-    Slug, StartedConnect,
+    Slug, StartedConnect, WebhookEndpoint,
 };
 use tenon_connector::connector::Connector;
 use tenon_domain::{ConnectSessionId, CredentialId, EndUserId, ProjectId};
@@ -65,6 +65,13 @@ pub trait IntegrationPort: Send + Sync + 'static {
 
     /// Removes an integration.
     async fn remove_integration(&self, project: ProjectId, name: &str) -> Result<(), Error>;
+
+    /// Its webhooks.
+    async fn webhooks(
+        &self,
+        project: ProjectId,
+        name: &str,
+    ) -> Result<Vec<WebhookEndpoint>, Error>;
 }
 
 /// Accounts of connected users.
@@ -92,6 +99,14 @@ pub trait AccountPort: Send + Sync + 'static {
 
     /// Unlinks an account.
     async fn disconnect(&self, project: ProjectId, credential: CredentialId) -> Result<(), Error>;
+
+    /// The account's own URL at a webhook.
+    async fn account_webhook(
+        &self,
+        project: ProjectId,
+        credential: CredentialId,
+        webhook: &str,
+    ) -> Result<AccountWebhook, Error>;
 
     /// Opens a session in which a user links an account in a browser.
     async fn open_connect(
@@ -247,6 +262,15 @@ impl IntegrationPort for Configuration {
         let id = self.integration_named(project, name).await?.id;
         self.remove_integration(project, id).await
     }
+
+    async fn webhooks(
+        &self,
+        project: ProjectId,
+        name: &str,
+    ) -> Result<Vec<WebhookEndpoint>, Error> {
+        let id = self.integration_named(project, name).await?.id;
+        self.webhooks(project, id).await
+    }
 }
 
 #[async_trait]
@@ -269,6 +293,15 @@ impl AccountPort for Configuration {
 
     async fn link(&self, project: ProjectId, new: FieldLink) -> Result<Credential, Error> {
         self.link(project, new).await
+    }
+
+    async fn account_webhook(
+        &self,
+        project: ProjectId,
+        credential: CredentialId,
+        webhook: &str,
+    ) -> Result<AccountWebhook, Error> {
+        self.account_webhook(project, credential, webhook).await
     }
 
     async fn probe(&self, project: ProjectId, credential: CredentialId) -> Result<Probed, Error> {

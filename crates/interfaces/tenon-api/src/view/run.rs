@@ -66,6 +66,8 @@ pub(crate) enum TriggerKind {
     Schedule,
     /// The workflow was switched on for a connected user.
     IntegrationEnabled,
+    /// An event of a provider.
+    Webhook,
     /// A test of a draft.
     Test,
     /// A replay of another run.
@@ -79,6 +81,7 @@ impl From<history::TriggerKind> for TriggerKind {
             history::TriggerKind::Request => Self::Request,
             history::TriggerKind::Schedule => Self::Schedule,
             history::TriggerKind::IntegrationEnabled => Self::IntegrationEnabled,
+            history::TriggerKind::Webhook => Self::Webhook,
             history::TriggerKind::Test => Self::Test,
             history::TriggerKind::Replay => Self::Replay,
         }

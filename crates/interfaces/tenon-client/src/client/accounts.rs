@@ -11,6 +11,7 @@ use crate::model::accounts::{
     ConnectSession, ConnectorList, ConnectorSummary, Credential, CredentialList, EventList,
     Integration, IntegrationList, Probe, SigningKey, SigningKeyList,
 };
+use crate::model::webhooks::{AccountWebhook, Webhook, WebhookList};
 
 impl Client {
     /// The connectors that the project can use.
@@ -70,6 +71,23 @@ impl Client {
     /// Removes an integration.
     pub async fn remove_integration(&self, name: &str) -> Result<(), Error> {
         self.remove(&format!("integrations/{}", part(name))).await
+    }
+
+    /// The webhooks of an integration.
+    pub async fn webhooks(&self, integration: &str) -> Result<Vec<Webhook>, Error> {
+        let path = format!("integrations/{}/webhooks", part(integration));
+        let list: WebhookList = self.json(self.get(&path)).await?;
+        Ok(list.webhooks)
+    }
+
+    /// An account's own URL at a webhook.
+    pub async fn account_webhook(
+        &self,
+        credential: CredentialId,
+        webhook: &str,
+    ) -> Result<AccountWebhook, Error> {
+        let path = format!("credentials/{credential}/webhooks/{}", part(webhook));
+        self.json(self.call(Method::POST, &path)).await
     }
 
     /// The accounts of a user, oldest first.

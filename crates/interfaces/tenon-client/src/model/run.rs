@@ -45,6 +45,10 @@ words! {
         Request = "request",
         /// The clock.
         Schedule = "schedule",
+        /// The workflow was switched on for a connected user.
+        IntegrationEnabled = "integration_enabled",
+        /// An event of a provider.
+        Webhook = "webhook",
         /// A test of a draft.
         Test = "test",
         /// A replay of another run.

@@ -1,11 +1,12 @@
-//! `GET triggers`: what providers' events could start. Connectors describe none yet, so that every
-//! integration has an empty list.
+//! `GET triggers`: what providers' events could start, by the webhooks of the connectors.
 
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tenon_connector::connector::Connector;
+use tenon_connector::manifest::webhooks::Registration;
 use tenon_contract::permissions::{About, Operation};
 use tenon_http_kit::WireProblem;
 use tenon_http_kit::wire::cross_origin;
@@ -45,7 +46,66 @@ async fn list(
         };
         let about = About { integration: Some(&integration.connector), ..About::default() };
         caller.check(Operation::ActionKit, &about)?;
-        triggers.insert(integration.connector.clone(), json!([]));
+        let manifest = integration.manifest.as_ref();
+        let project = view.portal.project;
+        let connector = connect.catalog.find(project, &integration.connector, manifest);
+        let listed = connector.map(|it| events_of(&integration.connector, &it)).unwrap_or_default();
+        triggers.insert(integration.connector.clone(), json!(listed));
     }
     Ok(Json(json!({ "triggers": triggers, "errors": errors })))
+}
+
+/// The events of a connector's webhooks that workflows can listen to.
+fn events_of(name: &str, connector: &Connector) -> Vec<Value> {
+    let webhooks = connector.manifest().webhooks.iter();
+    let supported =
+        webhooks.filter(|it| !matches!(it.registration, Registration::Requests { .. }));
+    let events = supported.flat_map(|webhook| &webhook.events);
+    let listed = events.map(|(event, description)| {
+        json!({
+            "type": format!("{}_TRIGGER_{}", upper_snake(name), upper_snake(event)),
+            "triggerModel": "WEBHOOK",
+            "title": title_of(event),
+            "description": description,
+            "parameters": [],
+        })
+    });
+    listed.collect()
+}
+
+/// `invoice.paid` as `INVOICE_PAID`.
+fn upper_snake(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("_").to_ascii_uppercase()
+}
+
+/// `invoice.paid` as `Invoice paid`.
+fn title_of(event: &str) -> String {
+    let words = event.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let text = words.collect::<Vec<_>>().join(" ");
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tenon_connector::catalog::Catalog;
+
+    use super::*;
+
+    #[test]
+    fn events_are_listed_in_the_shape_of_the_published_interface() {
+        let catalog = Catalog::default();
+        let slack = catalog.get("slack").expect("it comes with Tenon");
+        let mention = json!({
+            "type": "SLACK_TRIGGER_APP_MENTION", "triggerModel": "WEBHOOK", "title": "App mention",
+            "description": "The app was mentioned", "parameters": [],
+        });
+        assert!(events_of("slack", &slack).contains(&mention));
+        let stripe = catalog.get("stripe").expect("it comes with Tenon");
+        let paid = "STRIPE_TRIGGER_INVOICE_PAID";
+        assert!(events_of("stripe", &stripe).iter().any(|it| it["type"] == paid));
+        let outlook = catalog.get("outlook").expect("it comes with Tenon");
+        assert!(events_of("outlook", &outlook).is_empty(), "nobody could listen to them yet");
+    }
 }

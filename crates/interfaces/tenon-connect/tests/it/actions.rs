@@ -46,7 +46,7 @@ async fn failures_are_told_by_whose_they_are() {
 }
 
 #[tokio::test]
-async fn there_are_no_triggers_yet_and_the_answer_says_it_in_shape() {
+async fn a_connector_without_webhooks_has_no_triggers_and_the_answer_says_it_in_shape() {
     let stage = Stage::new().await;
     let triggers = stage.get("ann", &format!("/triggers?integrations={ACME},nothing")).await;
     assert_eq!(triggers["triggers"], json!({ACME: []}));

@@ -4,3 +4,4 @@ mod events;
 mod rig;
 mod sessions;
 mod triggers;
+mod webhooks;

@@ -29,6 +29,7 @@ use tenon_exec::ports::history::Payload;
 use tenon_exec::ports::queue::{Generation, JobQueue};
 use tenon_exec::ports::store::{InstallationValues, Job, JobStore};
 use tenon_exec::settings::Settings;
+use tenon_gateway::webhooks::Webhooks;
 use tenon_gateway::{GatewayState, router};
 use tenon_http_kit::{BodyLimits, JsonLimits, LayerSettings, with_layers};
 use tenon_local::{LocalCoordination, LocalPlanCache, LocalQueue};
@@ -79,6 +80,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
+    pub text: String,
 }
 
 pub struct Rig {
@@ -95,6 +97,13 @@ impl Rig {
     /// event `created` and to requests. Ada has two Slack accounts, the second called `second` and
     /// with a configuration `ext:team`, and one of HubSpot; everything is on but `team`.
     pub async fn new() -> Self {
+        Self::made(|_, _| None).await
+    }
+
+    /// The same, with webhooks.
+    pub async fn made(
+        webhooks: impl FnOnce(&Arc<LocalPlanCache>, &Arc<FakeClock>) -> Option<Arc<Webhooks>>,
+    ) -> Self {
         let clock = Arc::new(FakeClock::at("2026-03-01T12:00:00Z"));
         let journal = Journal::default();
         let store = Arc::new(MemoryStore::new(journal.clone()));
@@ -121,6 +130,7 @@ impl Rig {
             intake,
             coordination: Arc::new(LocalCoordination::new()),
             user_tokens: Arc::new(UserTokens::new(100)),
+            webhooks: webhooks(&plans, &clock),
             clock: clock.clone(),
             body_limits: BodyLimits::default(),
             json_limits: JsonLimits::default(),
@@ -163,7 +173,8 @@ impl Rig {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("the body is whole").to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: parts.status, headers: parts.headers, body }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status, headers: parts.headers, body, text }
     }
 
     /// Posts JSON with a bearer token and more headers.
@@ -237,7 +248,7 @@ pub fn workflow(name: &str, integration: Option<IntegrationId>) -> DeployedWorkf
     }
 }
 
-fn integration(connector: &str) -> IntegrationPlan {
+pub fn integration(connector: &str) -> IntegrationPlan {
     IntegrationPlan {
         id: IntegrationId::new(),
         connector: connector.to_owned(),
@@ -288,7 +299,7 @@ fn user_plan(project: &ProjectPlan) -> UserPlan {
     }
 }
 
-fn configuration(
+pub fn configuration(
     external_id: Option<&str>,
     workflows: HashMap<WorkflowId, Map<String, Value>>,
 ) -> ConfigurationPlan {
@@ -296,7 +307,7 @@ fn configuration(
     ConfigurationPlan { id: ConfigurationId::new(), external_id, shared: Map::new(), workflows }
 }
 
-fn account(
+pub fn account(
     integration: IntegrationId,
     external_id: Option<&str>,
     configurations: Vec<ConfigurationPlan>,

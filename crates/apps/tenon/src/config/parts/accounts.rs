@@ -3,6 +3,8 @@
 use tenon_credentials::settings::{CacheSettings, ExchangeSettings, RenewalSettings};
 use tenon_exec::calls::CallLogSettings;
 use tenon_exec::steps::integration::IntegrationLimits;
+use tenon_exec::webhooks::DirectorySettings;
+use tenon_gateway::webhooks::WebhookSettings;
 use tenon_proxy::ProxySettings;
 
 use super::{Settings, ms};
@@ -103,6 +105,25 @@ impl Settings {
         }
     }
 
+    /// For calls of providers.
+    #[must_use]
+    pub fn webhook_settings(&self) -> WebhookSettings {
+        WebhookSettings {
+            runs_max: self.webhooks.runs_max,
+            together_max: self.webhooks.together_max,
+            secret_ttl: ms(self.webhooks.secret_ttl_ms),
+        }
+    }
+
+    /// For looking up whom calls of providers are for.
+    #[must_use]
+    pub fn directory(&self) -> DirectorySettings {
+        DirectorySettings {
+            ttl: ms(self.webhooks.installations_ttl_ms),
+            installations_max: self.webhooks.installations_max,
+        }
+    }
+
     /// For steps that use accounts.
     #[must_use]
     pub fn integration_steps(&self) -> IntegrationLimits {
@@ -122,6 +143,8 @@ mod tests {
     fn the_defaults_are_those_of_the_parts() {
         let settings = Settings::default();
         let shown = |value: &dyn std::fmt::Debug| format!("{value:#?}");
+        assert_eq!(settings.webhook_settings(), WebhookSettings::default());
+        assert_eq!(settings.directory(), DirectorySettings::default());
         let usual = tenon_credentials::Settings::default();
         assert_eq!(shown(&settings.credentials()), shown(&usual));
         let usual = tenon_vault::settings::Settings::default();

@@ -43,7 +43,7 @@ fn check_needless(workflow: &Workflow, findings: &mut Vec<Finding>) {
         refuse("/portal".to_owned(), "there is a portal");
     }
     for (index, trigger) in workflow.triggers.iter().enumerate() {
-        if matches!(trigger, Trigger::IntegrationEnabled {}) {
+        if matches!(trigger, Trigger::IntegrationEnabled {} | Trigger::Webhook { .. }) {
             refuse(format!("/triggers/{index}"), "this trigger is there");
         }
     }

@@ -66,7 +66,7 @@ impl Reader<'_> {
     }
 
     fn check_trigger(&self, reference: &Reference) -> Option<Problem> {
-        const FIELDS: [&str; 3] = ["event", "request", "schedule"];
+        const FIELDS: [&str; 4] = ["event", "request", "schedule", "webhook"];
         let field = first_key(reference)?;
         if !FIELDS.contains(&field) {
             return Some(unknown_field("trigger", field, &FIELDS));
@@ -75,6 +75,7 @@ impl Reader<'_> {
             Trigger::AppEvent { .. } => field == "event",
             Trigger::Request {} => field == "request",
             Trigger::Schedule { .. } => field == "schedule",
+            Trigger::Webhook { .. } => field == "webhook",
             Trigger::IntegrationEnabled {} => false,
         };
         let triggers = &self.workflow.triggers;

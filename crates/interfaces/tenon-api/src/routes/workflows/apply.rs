@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use tenon_config::{AppliedBatch, Batch};
+use tenon_domain::ProjectId;
 use tenon_http_kit::{BodyLimits, ErrorItem, Problem, StrictJson, codes};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::auth::Caller;
 use crate::config::ApplyMode;
-use crate::documents::{DocumentText, Loaded, check_functions, load_all};
+use crate::documents::{DocumentText, Loaded, check_functions, check_triggers, load_all};
 use crate::problem;
 use crate::settings::ApiSettings;
 use crate::state::Api;
@@ -65,7 +66,7 @@ async fn apply(
     if request.documents.is_empty() || request.documents.len() > documents_max {
         return Err(count(documents_max));
     }
-    let batch = load(&api, request.documents).await?;
+    let batch = load(&api, caller.project, request.documents).await?;
     let mode = if request.dry_run { ApplyMode::DryRun } else { ApplyMode::Commit };
     let applied = api.config.apply(caller.project, &batch, mode).await;
     let AppliedBatch { workflows, integrations } = applied.map_err(problem::of_config)?;
@@ -78,12 +79,17 @@ async fn apply(
 }
 
 /// Checks documents off the threads that serve requests.
-pub(crate) async fn load(api: &Api, documents: Vec<DocumentText>) -> Result<Batch, Problem> {
+pub(crate) async fn load(
+    api: &Api,
+    project: ProjectId,
+    documents: Vec<DocumentText>,
+) -> Result<Batch, Problem> {
     let settings = Arc::clone(&api.settings);
     let checking = tokio::task::spawn_blocking(move || load_all(&documents, &settings.documents));
     let loaded =
         checking.await.map_err(|error| Problem::internal("check the documents", &error))?;
     let Loaded { batch, files } = loaded?;
+    check_triggers(&files, &batch.workflows, project, &*api.config).await?;
     if let Some(runner) = &api.functions {
         check_functions(&files, &batch.workflows, &**runner).await?;
     }

@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use tenon_api::config::{AccountPort, BrowserPort, IntegrationPort, LogPort};
 use tenon_config::ports::linker::Health;
 use tenon_config::{
-    AccountSettings, AppChange, Callback, ConnectEnd, ConnectFault, ConnectOptions, ConnectOutcome,
+    AccountSettings, AccountWebhook, AppChange, Callback, ConnectEnd, ConnectFault, ConnectOptions, ConnectOutcome,
     ConnectSession, Credential, CredentialState, CredentialStatus, CustomConnector, Error, Event,
     EventType, FieldFault, FieldLink, Integration, LinkProof, ListedConnector, NewConnect,
     NewEvent, NewSigningKey, OpenedConnect, Probed, SessionLink, SettingsChange, SettingsName,
-    SigningKey, Slug, StartedConnect,
+    SigningKey, Slug, StartedConnect, WebhookEndpoint, WebhookScope,
 };
 use tenon_connector::connector::Connector;
 use tenon_contract::plan::AppPlan;
@@ -260,10 +260,43 @@ impl IntegrationPort for World {
         self.state.lock().accounts.integrations.retain(|one| one.id != id);
         Ok(())
     }
+
+    async fn webhooks(&self, of: ProjectId, name: &str) -> Result<Vec<WebhookEndpoint>, Error> {
+        let integration = self.integration(of, name).await?;
+        Ok(vec![WebhookEndpoint {
+            id: tenon_contract::webhook::id_of(integration.id, "events"),
+            integration: integration.id,
+            connector: integration.connector,
+            webhook: "events".to_owned(),
+            title: "Events".to_owned(),
+            scope: WebhookScope::App,
+            url: Some("https://in.example.com/events".to_owned()),
+            instructions: Some("Enter it.".to_owned()),
+            is_supported: true,
+            is_ready: Some(false),
+            app_field: Some("signing_secret".to_owned()),
+            events: [("message".to_owned(), "A message".to_owned())].into(),
+        }])
+    }
 }
 
 #[async_trait]
 impl AccountPort for World {
+    async fn account_webhook(
+        &self,
+        of: ProjectId,
+        credential: CredentialId,
+        webhook: &str,
+    ) -> Result<AccountWebhook, Error> {
+        let found = self.credential(of, credential).await?;
+        Ok(AccountWebhook {
+            webhook: webhook.to_owned(),
+            url: format!("https://in.example.com/{}", found.id),
+            secret: Some(SecretBytes::from_text("made-canary".to_owned())),
+            instructions: None,
+        })
+    }
+
     async fn credentials(&self, of: ProjectId, user: &EndUserId) -> Result<Vec<Credential>, Error> {
         self.config(of)?;
         let state = self.state.lock();
