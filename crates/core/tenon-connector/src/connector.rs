@@ -14,6 +14,7 @@ use crate::load::{self, Origin};
 use crate::manifest::Manifest;
 use crate::manifest::actions::Action;
 use crate::manifest::auth::{AuthKind, AuthMethod};
+use crate::manifest::data_sources::DataSource;
 use crate::manifest::fields::{Field, FieldKind};
 use crate::manifest::webhooks::Webhook;
 
@@ -103,6 +104,12 @@ impl Connector {
     #[must_use]
     pub fn action(&self, id: &str) -> Option<&Action> {
         self.manifest.actions.get(*self.actions.get(id)?)
+    }
+
+    /// A data source by its key.
+    #[must_use]
+    pub fn data_source(&self, key: &str) -> Option<&DataSource> {
+        self.manifest.data_sources.get(key)
     }
 
     /// A webhook by its id.

@@ -48,6 +48,10 @@ pub enum Root {
     Assertion,
     /// An action's input.
     Input,
+    /// What was chosen in the lists that a data source depends on.
+    Chosen,
+    /// What was typed to find an option.
+    Search,
     /// An answer.
     Response,
     /// The request that is signed or injected into.
@@ -62,8 +66,10 @@ pub enum Root {
     Page,
     /// The items of all pages.
     Items,
-    /// One event of several.
+    /// One event, or one item of a list.
     Item,
+    /// A choice of a form's field.
+    Option,
 }
 
 impl Root {
@@ -76,6 +82,8 @@ impl Root {
             Self::Steps => "steps",
             Self::Assertion => "assertion",
             Self::Input => "input",
+            Self::Chosen => "chosen",
+            Self::Search => "search",
             Self::Response => "response",
             Self::Request => "request",
             Self::Signature => "signature",
@@ -84,16 +92,19 @@ impl Root {
             Self::Page => "page",
             Self::Items => "items",
             Self::Item => "item",
+            Self::Option => "option",
         }
     }
 
     /// Every one of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Oauth,
         Self::Callback,
         Self::Steps,
         Self::Assertion,
         Self::Input,
+        Self::Chosen,
+        Self::Search,
         Self::Response,
         Self::Request,
         Self::Signature,
@@ -102,6 +113,7 @@ impl Root {
         Self::Page,
         Self::Items,
         Self::Item,
+        Self::Option,
     ];
 }
 

@@ -62,6 +62,8 @@ pub enum Run {
     Revoke,
     /// Runs an action.
     Action(String),
+    /// Asks a data source for its options: one page for each exchange.
+    Source(String),
     /// Sends a request of the caller's through `proxy`: the first exchange's request as the caller
     /// gave it is `given.request`.
     Proxy,
@@ -89,6 +91,10 @@ pub struct Given {
     pub kept: Map<String, Value>,
     /// An action's input.
     pub input: Value,
+    /// What was chosen in the lists that a data source depends on, by their keys.
+    pub chosen: Map<String, Value>,
+    /// What was typed to find an option.
+    pub search: Option<String>,
     /// A proxy caller's request.
     pub request: Option<FixtureRequest>,
     /// A webhook.
@@ -173,7 +179,7 @@ pub struct Expect {
     pub fields: Option<Map<String, Value>>,
     /// The account's id and name.
     pub identity: Option<ExpectIdentity>,
-    /// An action's output, or the body that a proxy caller gets.
+    /// An action's output, the options of a data source, or the body that a proxy caller gets.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
     /// The failure.

@@ -9,6 +9,7 @@ pub mod call;
 pub mod catalog;
 pub mod connector;
 pub mod context;
+pub mod data_source;
 mod encoding;
 pub mod exchange;
 pub mod field_values;

@@ -5,6 +5,7 @@
 //! is for its fixtures to show.
 
 pub(crate) mod access;
+mod data_sources;
 mod extends;
 mod finder;
 mod hosts;
@@ -136,6 +137,7 @@ fn broken_rules(manifest: &Manifest, rules: &Rules<'_>) -> Vec<Finding> {
     requests::check(manifest, &mut finder);
     schemas::check(manifest, &mut finder);
     webhooks::check(manifest, &mut finder);
+    data_sources::check(manifest, &mut finder);
     finder.findings
 }
 

@@ -18,7 +18,9 @@
 //! | `webhook` | webhooks | `headers` (lower-case), `query`, `body` (parsed), `raw` (text), `url`, `method` |
 //! | `secret` | webhook verification | the signing secret |
 //! | `page` | pagination | `number` (from 1), `offset`, `cursor` |
-//! | `item` | `split`, `for_each` | the element |
+//! | `item` | `split`, `for_each`, options of data sources | the element |
+//! | `chosen`, `search` | data sources | what was chosen in the lists it depends on; what was typed |
+//! | `option` | forms of data sources | one choice of a field |
 //! | `now` | everywhere | `unix`, `unix_ms`, `rfc3339`, `http_date`, `date` |
 //! | `random` | everywhere | `uuid`, `hex`: new for each request |
 //!
@@ -26,17 +28,21 @@
 
 pub mod actions;
 pub mod auth;
+pub mod data_sources;
 pub mod fields;
 pub mod lifecycle;
 pub mod proxy;
 pub mod request;
 pub mod webhooks;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use actions::Action;
 use auth::AuthMethod;
+use data_sources::DataSource;
 use fields::Field;
 use lifecycle::Lifecycle;
 use proxy::ProxyRules;
@@ -88,4 +94,8 @@ pub struct Manifest {
     /// What workflows can do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<Action>,
+    /// What inputs of the portal take their options from, by key: `[a-z][a-z0-9_]{0,62}`, never
+    /// changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data_sources: BTreeMap<String, DataSource>,
 }

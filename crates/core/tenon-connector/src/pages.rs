@@ -1,5 +1,7 @@
 //! Pagination as a state machine: where the next page's place goes into a call, and what an
-//! answer says about it.
+//! answer says about it. A [`Position`] carries the place of a page to another time.
+
+mod position;
 
 use http::header::{self, HeaderMap};
 use serde_json::{Value, json};
@@ -14,6 +16,8 @@ use crate::manifest::request::{NextPage, Pagination, Place};
 use crate::request::BuildError;
 use crate::request::headers::{parse_name, parse_value};
 use crate::request::template::{eval, failed, text_of};
+
+pub use position::{Position, PositionError};
 
 /// Bounds of a pagination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +90,24 @@ impl<'a> Pager<'a> {
             has_more: false,
             is_done: false,
         }
+    }
+
+    /// At a page that an earlier pager went on to.
+    #[must_use]
+    pub fn resume(pagination: &'a Pagination, limits: PageLimits, position: Position) -> Self {
+        let Position { number, offset, cursor, url } = position;
+        Self { number, offset, cursor, url, ..Self::new(pagination, limits) }
+    }
+
+    /// The page that is asked for next; `None` after the last one.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        (!self.is_done).then(|| Position {
+            number: self.number,
+            offset: self.offset,
+            cursor: self.cursor.clone(),
+            url: self.url.clone(),
+        })
     }
 
     /// What templates see as `page`.
@@ -213,7 +235,7 @@ impl<'a> Pager<'a> {
             }
             Next::End => {}
         }
-        self.number += 1;
+        self.number = self.number.saturating_add(1);
         Ok(())
     }
 

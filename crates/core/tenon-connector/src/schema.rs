@@ -26,6 +26,11 @@ pub fn manifest_schema() -> &'static Value {
             ("/properties/version", "pattern", json!(r"^\d+\.\d+\.\d+$")),
             ("/$defs/Field/properties/name", "pattern", json!("^[a-z][a-z0-9_]{0,62}$")),
             ("/$defs/Action/properties/id", "pattern", json!("^[a-z][a-z0-9_]{0,62}$")),
+            (
+                "/properties/data_sources",
+                "propertyNames",
+                json!({ "pattern": "^[a-z][a-z0-9_]{0,62}$" }),
+            ),
             ("/$defs/Webhook/properties/id", "pattern", json!("^[a-z][a-z0-9_]{0,62}$")),
         ] {
             schema.pointer_mut(pointer).expect("the types have this place")[key] = value;

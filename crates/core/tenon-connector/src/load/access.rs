@@ -22,7 +22,7 @@ pub(super) fn check(manifest: &Manifest, finder: &mut Finder) {
         check_method(&format!("/auth/{index}"), method, finder);
     }
     headers("/proxy/headers", manifest.proxy.headers.keys(), finder);
-    check_scopes_of_actions(manifest, finder);
+    check_needed_scopes(manifest, finder);
 }
 
 fn check_method(pointer: &str, method: &AuthMethod, finder: &mut Finder) {
@@ -201,7 +201,7 @@ fn offered(manifest: &Manifest) -> Vec<&Scopes> {
         .collect()
 }
 
-fn check_scopes_of_actions(manifest: &Manifest, finder: &mut Finder) {
+fn check_needed_scopes(manifest: &Manifest, finder: &mut Finder) {
     let offered = offered(manifest);
     let mut available: BTreeMap<String, String> = BTreeMap::new();
     for scopes in &offered {
@@ -210,11 +210,14 @@ fn check_scopes_of_actions(manifest: &Manifest, finder: &mut Finder) {
     if available.is_empty() {
         return;
     }
-    for (action, found) in manifest.actions.iter().enumerate() {
-        for (index, scope) in found.scopes.iter().enumerate() {
+    let actions = manifest.actions.iter().enumerate();
+    let actions = actions.map(|(index, action)| (format!("/actions/{index}"), &action.scopes));
+    let selects = super::parts::selects(manifest);
+    let selects = selects.map(|(pointer, select)| (pointer, &select.scopes));
+    for (pointer, scopes) in actions.chain(selects) {
+        for (index, scope) in scopes.iter().enumerate() {
             if !offered.iter().any(|scopes| is_declared(scope, scopes)) {
-                let pointer = format!("/actions/{action}/scopes/{index}");
-                unknown_scope(&pointer, scope, &available, finder);
+                unknown_scope(&format!("{pointer}/scopes/{index}"), scope, &available, finder);
             }
         }
     }

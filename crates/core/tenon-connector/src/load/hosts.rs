@@ -186,17 +186,17 @@ impl Checker<'_> {
     fn hole(&mut self, pointer: &str, text: &str, hole: Hole) {
         let Ok(source) = Source::compile(&Value::String(text.to_owned())) else { return };
         for reference in source.references() {
+            // Values that callers choose, whole or in part; answers of the provider may name hosts.
+            if let "input" | "page" | "item" | "chosen" | "search" = reference.root.as_str() {
+                let message = format!("{} cannot decide about the host", reference.root);
+                let help = "hosts come from fields, app or token";
+                self.finder.say("unsafe_host", pointer, message, help);
+                continue;
+            }
             let Some(Segment::Key(name)) = reference.path.first() else { continue };
             let fields = match reference.root.as_str() {
                 "fields" => parts::declared_fields(self.manifest, name),
                 "app" => self.manifest.app_fields.iter().filter(|f| f.name == *name).collect(),
-                // Values that callers or answers choose; answers of the provider may name hosts.
-                "input" | "page" | "item" => {
-                    let message = format!("{} cannot decide about the host", reference.root);
-                    let help = "hosts come from fields, app or token";
-                    self.finder.say("unsafe_host", pointer, message, help);
-                    continue;
-                }
                 _ => continue,
             };
             for field in fields.into_iter().filter(|field| !field.automated) {

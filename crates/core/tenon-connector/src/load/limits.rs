@@ -21,6 +21,8 @@ pub struct ManifestLimits {
     pub actions_max: usize,
     /// Webhooks of one connector.
     pub webhooks_max: usize,
+    /// Data sources of one connector.
+    pub data_sources_max: usize,
     /// Requests in one sequence.
     pub steps_max: usize,
     /// Base URLs, allowed hosts, quotas and error rules: each.
@@ -38,6 +40,7 @@ impl Default for ManifestLimits {
             fields_max: 64,
             actions_max: 2_000,
             webhooks_max: 32,
+            data_sources_max: 64,
             steps_max: 10,
             rules_max: 64,
             icon_bytes_max: 64 << 10,
@@ -57,6 +60,8 @@ pub(super) fn check(manifest: &Manifest, limits: &ManifestLimits, finder: &mut F
     count("/app_fields", "fields", manifest.app_fields.len(), limits.fields_max);
     count("/actions", "actions", manifest.actions.len(), limits.actions_max);
     count("/webhooks", "webhooks", manifest.webhooks.len(), limits.webhooks_max);
+    let sources = manifest.data_sources.len();
+    count("/data_sources", "data sources", sources, limits.data_sources_max);
     let proxy = &manifest.proxy;
     count("/proxy/base_url", "base URLs", proxy.base_url.len(), limits.rules_max);
     count("/proxy/allowed_hosts", "hosts", proxy.allowed_hosts.len(), limits.rules_max);

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 use tenon_domain::document::one_of;
 
-use super::finder::{Finder, shown};
+use super::finder::{Finder, at, shown};
 use crate::connector::own_fields;
 use crate::manifest::Manifest;
 use crate::manifest::auth::{AuthKind, AuthMethod, TokenResponse};
+use crate::manifest::data_sources::{Select, SourceKind};
 use crate::manifest::fields::{Field, FieldKind};
 use crate::manifest::request::{RequestSpec, RequestStep};
 use crate::manifest::webhooks::Registration;
@@ -75,6 +76,11 @@ pub(super) fn requests(manifest: &Manifest) -> Vec<(String, &RequestSpec, Purpos
     for (index, action) in manifest.actions.iter().enumerate() {
         found.push((format!("/actions/{index}/request"), &action.request, Purpose::Call));
     }
+    for (pointer, select) in selects(manifest) {
+        if let Some(request) = &select.request {
+            found.push((format!("{pointer}/request"), request, Purpose::Call));
+        }
+    }
     for (index, webhook) in manifest.webhooks.iter().enumerate() {
         let Registration::Requests { subscribe, unsubscribe, renew, .. } = &webhook.registration
         else {
@@ -89,6 +95,14 @@ pub(super) fn requests(manifest: &Manifest) -> Vec<(String, &RequestSpec, Purpos
         }
     }
     found
+}
+
+/// Every list that the provider has, with its pointer.
+pub(super) fn selects(manifest: &Manifest) -> impl Iterator<Item = (String, &Select)> {
+    manifest.data_sources.iter().filter_map(|(key, source)| match &source.kind {
+        SourceKind::Select(select) => Some((at("/data_sources", key), select.as_ref())),
+        _ => None,
+    })
 }
 
 /// Where a method's token answer is read.

@@ -61,20 +61,29 @@ fn check_action(pointer: &str, action: &Action, finder: &mut Finder) {
         let message = "an action that reads does not delete";
         finder.say("contradiction", &format!("{pointer}/effect"), message, "write effect: delete");
     }
-    let Some(pagination) = &action.pagination else { return };
-    let pointer = format!("{pointer}/pagination");
+    if let Some(pagination) = &action.pagination {
+        check_pagination(&format!("{pointer}/pagination"), pagination, &action.request, finder);
+    }
+}
+
+pub(super) fn check_pagination(
+    pointer: &str,
+    pagination: &Pagination,
+    request: &RequestSpec,
+    finder: &mut Finder,
+) {
     match &pagination.next {
         NextPage::Cursor { place, .. } | NextPage::Page { place, .. } => {
-            check_place(&format!("{pointer}/next/place"), place, &action.request, finder);
+            check_place(&format!("{pointer}/next/place"), place, request, finder);
         }
         NextPage::Offset { place } => {
-            check_place(&format!("{pointer}/next/place"), place, &action.request, finder);
-            needs_size(&pointer, pagination, finder);
+            check_place(&format!("{pointer}/next/place"), place, request, finder);
+            needs_size(pointer, pagination, finder);
         }
         NextPage::Url { .. } | NextPage::LinkHeader {} => {}
     }
     if let Some(size) = &pagination.size {
-        check_place(&format!("{pointer}/size/place"), &size.place, &action.request, finder);
+        check_place(&format!("{pointer}/size/place"), &size.place, request, finder);
         if size.items == 0 {
             let pointer = format!("{pointer}/size/items");
             finder.say("out_of_range", &pointer, "a page has items", "at least 1");
@@ -90,7 +99,12 @@ fn needs_size(pointer: &str, pagination: &Pagination, finder: &mut Finder) {
     }
 }
 
-fn check_place(pointer: &str, place: &Place, request: &RequestSpec, finder: &mut Finder) {
+pub(super) fn check_place(
+    pointer: &str,
+    place: &Place,
+    request: &RequestSpec,
+    finder: &mut Finder,
+) {
     match place {
         Place::Query(name) | Place::Body(name) if name.is_empty() => {
             finder.say("empty_text", pointer, "the place has no name", "write its name");
@@ -115,7 +129,7 @@ fn check_place(pointer: &str, place: &Place, request: &RequestSpec, finder: &mut
     }
 }
 
-fn errors(pointer: &str, rules: &[ErrorRule], finder: &mut Finder) {
+pub(super) fn errors(pointer: &str, rules: &[ErrorRule], finder: &mut Finder) {
     for (index, rule) in rules.iter().enumerate() {
         let pointer = format!("{pointer}/{index}");
         statuses(&format!("{pointer}/statuses"), &rule.statuses, finder);

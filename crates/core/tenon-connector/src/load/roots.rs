@@ -91,6 +91,7 @@ fn check_reference(
         "app" => app_names(manifest),
         "token" => token_names(manifest),
         "steps" => return check_step(site, reference, name, rest, finder),
+        "chosen" => site.chosen.iter().map(String::as_str).collect(),
         "input" => match input_names(site.input) {
             Some(names) => names,
             None => return,
@@ -105,6 +106,7 @@ fn check_reference(
         let help = match root {
             "fields" => undeclared("fields", name, &known),
             "app" => undeclared("app_fields", name, &known),
+            "chosen" => undeclared("depends_on", name, &known),
             "input" => undeclared("the properties of the action's input", name, &known),
             _ => help_of(name, &known),
         };

@@ -1,6 +1,7 @@
 //! Every value position of a manifest: where it is, and what its templates may see.
 
 mod auth;
+mod data_sources;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use tenon_domain::workflow::steps::request::RequestBody;
 use tenon_expr::{Condition, Reference, Source};
 
 use super::finder::at;
+use super::parts;
 use crate::manifest::Manifest;
 use crate::manifest::actions::Action;
 use crate::manifest::auth::AuthMethod;
@@ -43,6 +45,8 @@ pub(crate) struct Site<'a> {
     pub steps: Vec<(&'a str, Vec<&'a str>)>,
     /// The schema of `input`.
     pub input: Option<&'a Value>,
+    /// What `chosen` has.
+    pub chosen: &'a [String],
 }
 
 /// What is at a position.
@@ -78,6 +82,11 @@ pub(crate) fn sites(manifest: &Manifest) -> Vec<Site<'_>> {
         walk.input = Some(&action.input);
         walk.action(&format!("/actions/{index}"), action);
     }
+    walk.input = None;
+    walk.steps.clear();
+    for (pointer, select) in parts::selects(manifest) {
+        walk.select(&pointer, select);
+    }
     walk.found
 }
 
@@ -88,6 +97,7 @@ struct Walk<'a> {
     auth: Option<&'a AuthMethod>,
     steps: Vec<(&'a str, Vec<&'a str>)>,
     input: Option<&'a Value>,
+    chosen: &'a [String],
 }
 
 impl<'a> Walk<'a> {
@@ -99,6 +109,7 @@ impl<'a> Walk<'a> {
             auth: self.auth,
             steps: self.steps.clone(),
             input: self.input,
+            chosen: self.chosen,
         });
     }
 

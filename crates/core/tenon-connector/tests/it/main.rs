@@ -2,6 +2,7 @@
 //! of API descriptions, and the connectors of the repository.
 
 mod catalog;
+mod data_sources;
 mod fixtures;
 mod load;
 mod manifests;

@@ -16,10 +16,18 @@ fn examples() -> Vec<&'static str> {
 #[test]
 fn its_examples_work() {
     let examples = examples();
-    let [manifest, fixture, ..] = examples.as_slice() else { panic!("it has two examples") };
+    let [manifest, fixture, sources, of_sources] = examples.as_slice() else {
+        panic!("it has four examples")
+    };
     let connector = loaded(manifest).unwrap_or_else(|found| panic!("{}", listed(&found)));
     let fixture =
         fixture::read("x.yaml", fixture).unwrap_or_else(|found| panic!("{}", listed(&found)));
+    fixture::run(&connector, &fixture).unwrap_or_else(|failure| panic!("{failure}"));
+
+    let both = format!("{manifest}{sources}");
+    let connector = loaded(&both).unwrap_or_else(|found| panic!("{}", listed(&found)));
+    let fixture =
+        fixture::read("x.yaml", of_sources).unwrap_or_else(|found| panic!("{}", listed(&found)));
     fixture::run(&connector, &fixture).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
