@@ -63,7 +63,7 @@ pub(super) fn link_of_state(state: &str) -> Option<SessionLink> {
 }
 
 /// 256 random bits, base64url: 43 characters, also what a PKCE verifier may be.
-pub(super) fn draw() -> Result<Zeroizing<String>, Error> {
+pub(crate) fn draw() -> Result<Zeroizing<String>, Error> {
     let mut random = Zeroizing::new([0_u8; RANDOM_BYTES]);
     getrandom::fill(&mut *random).map_err(|error| {
         Error::Store(StoreError::Failed { action: "draw random bytes", source: Box::new(error) })
@@ -71,7 +71,7 @@ pub(super) fn draw() -> Result<Zeroizing<String>, Error> {
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*random)))
 }
 
-pub(super) fn sha256(text: &str) -> [u8; 32] {
+pub(crate) fn sha256(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
