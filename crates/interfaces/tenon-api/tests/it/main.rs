@@ -11,6 +11,7 @@ mod malformed;
 mod oauth;
 mod openapi;
 mod outages;
+mod portal;
 mod proxy_calls;
 mod runs;
 mod users;
