@@ -1,7 +1,7 @@
 // Tenon on the builder's server. Start with `new Tenon`.
 
 import { Api, type ApiOptions } from "./server/api.js";
-import { ConnectSessions, Credentials, Users } from "./server/people.js";
+import { ConnectSessions, Credentials, PortalLinks, Users } from "./server/people.js";
 import { ProviderProxy } from "./server/proxy.js";
 import { EventLog, Events, Runs, Workflows } from "./server/work.js";
 
@@ -13,6 +13,7 @@ export class Tenon {
   readonly users: Users;
   readonly credentials: Credentials;
   readonly connectSessions: ConnectSessions;
+  readonly portalLinks: PortalLinks;
   readonly proxy: ProviderProxy;
   readonly eventLog: EventLog;
 
@@ -24,6 +25,7 @@ export class Tenon {
     this.users = new Users(api);
     this.credentials = new Credentials(api);
     this.connectSessions = new ConnectSessions(api);
+    this.portalLinks = new PortalLinks(api);
     this.proxy = new ProviderProxy(api);
     this.eventLog = new EventLog(api);
   }
@@ -37,6 +39,7 @@ export type {
   Configurations,
   ConnectSessions,
   Credentials,
+  PortalLinks,
   Users,
 } from "./server/people.js";
 export type { ProviderProxy, ProxyInit } from "./server/proxy.js";

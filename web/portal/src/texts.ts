@@ -147,6 +147,10 @@ export const texts = {
   },
   hosted: {
     done: "All done. You can close this page.",
+    choose: "Connect your accounts",
+    connected: "Connected",
+    leave: "Done",
+    empty: "There is nothing to connect here yet.",
     usedLinkTitle: "This link does not work any more",
     usedLink: "It was used already or is too old. Ask for a new one where you got it.",
     brokenTitle: "The page could not be loaded",

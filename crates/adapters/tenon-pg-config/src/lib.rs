@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod api_keys;
+mod branding;
 mod configurations;
 mod credentials;
 mod error;
 mod events;
 mod installations;
 mod integrations;
+mod portal_links;
 mod projects;
 mod sessions;
 mod signing_keys;

@@ -13,6 +13,8 @@ mod dev;
 mod events;
 mod global;
 mod integrations;
+mod portal;
+mod portal_links;
 mod project;
 mod proxy_calls;
 mod runs;
@@ -84,6 +86,10 @@ enum Command {
     Events(events::EventsArgs),
     /// Make, see and revoke the keys that sign the tokens of users.
     SigningKeys(signing_keys::SigningKeysArgs),
+    /// See and change how the portal looks.
+    Portal(portal::PortalArgs),
+    /// Make links to the portal's page, for apps without the SDK.
+    PortalLinks(portal_links::PortalLinksArgs),
     /// See, test and import connectors.
     Connector(connector::ConnectorArgs),
     /// Operate the vault: keys, rotation, audit.
@@ -128,6 +134,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Configurations(args) => configurations::run(args, &global).await,
         Command::Events(args) => events::run(args, &global).await,
         Command::SigningKeys(args) => signing_keys::run(args, &global).await,
+        Command::Portal(args) => portal::run(args, &global).await,
+        Command::PortalLinks(args) => portal_links::run(args, &global).await,
         Command::Connector(args) => connector::run(args, &global),
         Command::Vault(args) => vault::run(args, &global).await,
         Command::Certificates(args) => certificates::run(&args),

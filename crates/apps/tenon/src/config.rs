@@ -24,7 +24,7 @@ pub use sections::{Log, LogFormat};
 
 use error::SettingProblem;
 use execution::Execution;
-use limits::{Integrations, Proxy, Webhooks};
+use limits::{Gateway, Integrations, Proxy, Webhooks};
 use sections::{Api, Blobs, Egress, Functions, Http, Postgres, Redis, Retention, Server};
 use vault::{Connect, Vault};
 
@@ -51,6 +51,8 @@ pub struct Settings {
     pub vault: Vault,
     /// Linking accounts.
     pub connect: Connect,
+    /// Events and requests of the builder's app.
+    pub gateway: Gateway,
     /// Calls with accounts for the builder's app.
     pub proxy: Proxy,
     /// Steps that use accounts.

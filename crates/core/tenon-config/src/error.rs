@@ -13,6 +13,7 @@ use tenon_domain::{
 
 use crate::configurations::SettingsName;
 use crate::installations::{InstallationFault, SettingProblem};
+use crate::portal_links::PortalLinkFault;
 use crate::ports::StoreError;
 use crate::ports::linker::LinkError;
 
@@ -104,6 +105,9 @@ pub enum Error {
     /// An account could not be linked or asked about.
     #[error(transparent)]
     Connect(#[from] ConnectFault),
+    /// A link to the portal's page does not open it.
+    #[error(transparent)]
+    PortalLink(#[from] PortalLinkFault),
     /// This process was set up without a vault.
     #[error("this installation has no vault")]
     NoVault,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod api_keys;
+pub mod branding;
 pub mod configurations;
 pub mod connectors;
 pub mod credentials;
@@ -13,6 +14,7 @@ pub mod limits;
 pub mod linking;
 pub mod plans;
 pub mod portal;
+pub mod portal_links;
 pub mod ports;
 pub mod projects;
 pub mod signing_keys;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use tenon_domain::{Clock, ProjectId};
 
 pub use api_keys::{ApiKey, ApiKeyText, InstallationKey, NewApiKey};
+pub use branding::{DesignChange, Logo, LogoFile, LogoType, NewLogo, PortalDesign};
 pub use configurations::{AccountSettings, SettingsChange, SettingsName};
 pub use connectors::{CustomConnector, ListedConnector, Slug};
 pub use credentials::{Credential, CredentialState, CredentialStatus, Probed, setup_fields};
@@ -42,6 +45,9 @@ pub use linking::{
 };
 pub use plans::{PlanPublisher, PlanReader};
 pub use portal::{PortalIntegration, PortalWorkflow, ProjectPortal};
+pub use portal_links::{
+    NewPortalLink, OpenedPortalLink, PortalLinkFault, PortalSession, PortalUser,
+};
 pub use projects::{
     DevProject, DisplayName, NewProject, Organisation, OrganisationId, Project, Team, TeamId,
 };

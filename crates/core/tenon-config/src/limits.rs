@@ -30,6 +30,12 @@ pub struct Limits {
     pub user_meta_bytes_max: usize,
     /// Connect sessions of one project that have not ended.
     pub connect_sessions_max: usize,
+    /// Links to the portal's page of one project that can still be used.
+    pub portal_links_max: usize,
+    /// A logo that is uploaded, in bytes.
+    pub logo_bytes_max: usize,
+    /// Origins that the portal's page of one project may send users back to.
+    pub return_origins_max: usize,
     /// Valid signing keys of one project; each token is checked against the one it names.
     pub signing_keys_max: usize,
     /// Events on one page of a list.
@@ -51,6 +57,9 @@ impl Default for Limits {
             settings_bytes_max: 256 << 10,
             user_meta_bytes_max: 64 << 10,
             connect_sessions_max: 10_000,
+            portal_links_max: 10_000,
+            logo_bytes_max: 64 << 10,
+            return_origins_max: 20,
             signing_keys_max: 10,
             events_page_max: 500,
         }

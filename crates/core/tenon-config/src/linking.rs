@@ -27,8 +27,8 @@ use url::Url;
 pub use browser::{Callback, ConnectEnd, StartedConnect};
 pub use fields::{FieldLink, LinkProof};
 pub use popup::{PopupConnect, SESSION_MEMBER};
-pub(crate) use session::wipe;
 pub use session::{NewConnect, OpenedConnect, is_by_browser};
+pub(crate) use session::{origin, wipe};
 pub use through_credentials::ThroughCredentials;
 pub use ticket::SessionLink;
 
@@ -59,6 +59,12 @@ pub struct LinkSettings {
     pub session_ttl: Duration,
     /// How long a session can be looked at after its end. Default 24 hours.
     pub session_kept: Duration,
+    /// How long a link to the portal's page can be used where nothing is said. Default 10 minutes.
+    pub portal_link_ttl: Duration,
+    /// The longest that may be asked for. Default 24 hours.
+    pub portal_link_ttl_max: Duration,
+    /// How long the page can be used after the link was opened. Default 1 hour.
+    pub portal_session_ttl: Duration,
     /// How long events are kept. Default 90 days.
     pub events_kept: Duration,
 }
@@ -72,6 +78,9 @@ impl LinkSettings {
             callback_path: "/oauth/callback".to_owned(),
             session_ttl: Duration::from_secs(600),
             session_kept: Duration::from_secs(24 * 3_600),
+            portal_link_ttl: Duration::from_secs(600),
+            portal_link_ttl_max: Duration::from_secs(24 * 3_600),
+            portal_session_ttl: Duration::from_secs(3_600),
             events_kept: Duration::from_secs(90 * 24 * 3_600),
         }
     }
@@ -86,6 +95,11 @@ impl LinkSettings {
     #[must_use]
     pub fn start_url(&self, link: &SessionLink) -> String {
         self.below(&format!("/oauth/start/{link}"))
+    }
+
+    /// The portal's page for a link. What is behind the `#` is sent to no server, so no log has it.
+    pub(crate) fn portal_url(&self, link: &str) -> String {
+        self.below(&format!("/ui/hosted#link={link}"))
     }
 
     fn below(&self, path: &str) -> String {

@@ -15,6 +15,7 @@ use tenon_domain::workflow::{Trigger, Workflow};
 use tenon_domain::{EndUserId, IntegrationId, ProjectId, VersionId, WorkflowId};
 use tenon_expr::{EvalError, Reference, Scope, resolve_path};
 
+use crate::branding::PortalDesign;
 use crate::connectors::custom_manifests;
 use crate::integrations::Integration;
 use crate::ports::{StoreError, StoredDocument, UnitOfWork};
@@ -32,6 +33,8 @@ pub struct ProjectPortal {
     pub name: String,
     /// The project's revision that it was compiled at.
     pub revision: i64,
+    /// How it looks.
+    pub design: PortalDesign,
     /// The integrations, by connector, inactive ones too.
     pub integrations: Vec<PortalIntegration>,
 }
@@ -199,6 +202,7 @@ impl Portals {
             project,
             name: found.name.to_string(),
             revision: found.revision,
+            design: work.portal_design(project).await?.unwrap_or_default(),
             integrations: compile(work, project).await?,
         });
         self.keep(Arc::clone(&portal));

@@ -4,11 +4,13 @@
 //! Stores decide nothing: "not found" is `None`, "nothing changed" is `false`.
 
 mod api_keys;
+mod branding;
 mod credentials;
 mod events;
 mod installations;
 mod integrations;
 pub mod linker;
+mod portal_links;
 mod projects;
 mod sessions;
 mod signing_keys;
@@ -22,10 +24,12 @@ use async_trait::async_trait;
 use tenon_domain::ProjectId;
 
 pub use api_keys::{ApiKeyRow, ApiKeyRows};
+pub use branding::BrandingRows;
 pub use credentials::{ConfigurationRows, CredentialRows, UserPlanRows};
 pub use events::EventRows;
 pub use installations::{InstallationRows, InstalledRow, NewSignal, Signal, Signalled};
 pub use integrations::{ConnectorRows, IntegrationRows};
+pub use portal_links::{PortalLinkRow, PortalLinkRows, PortalSessionKeys};
 pub use projects::ProjectRows;
 pub use sessions::{SessionRow, SessionRows, SessionStart};
 pub use signing_keys::SigningKeyRows;
@@ -99,6 +103,8 @@ pub trait UnitOfWork:
     + SigningKeyRows
     + EventRows
     + InstallationRows
+    + BrandingRows
+    + PortalLinkRows
 {
     /// Makes the writes durable.
     ///

@@ -72,14 +72,30 @@ impl Configuration {
         user: &EndUserId,
         change: Map<String, Value>,
     ) -> Result<ConnectedUser, Error> {
-        check_user_id(user)?;
         let mut work = self.begin_change(project).await?;
-        let mut known = self.ensure_user_in(&mut *work, project, user).await?;
+        let (known, workflows) = self.merge_user_meta(&mut *work, project, user, change).await?;
+        work.commit().await?;
+        if let Some(workflows) = workflows {
+            self.after_installations_changed(project, user, &workflows).await;
+        }
+        Ok(known)
+    }
+
+    /// Merges metadata in a unit of work. Where it changed, the workflows are given for which
+    /// [`Configuration::after_installations_changed`] is to be called after the commit.
+    pub(crate) async fn merge_user_meta(
+        &self,
+        work: &mut dyn UnitOfWork,
+        project: ProjectId,
+        user: &EndUserId,
+        change: Map<String, Value>,
+    ) -> Result<(ConnectedUser, Option<Vec<WorkflowId>>), Error> {
+        check_user_id(user)?;
+        let mut known = self.ensure_user_in(work, project, user).await?;
         let before = known.meta.clone();
         crate::configurations::merge(&mut known.meta, change);
         if known.meta == before {
-            work.commit().await?;
-            return Ok(known);
+            return Ok((known, None));
         }
         let bytes = serde_json::to_vec(&known.meta).map_or(usize::MAX, |text| text.len());
         if bytes > self.limits.user_meta_bytes_max || has_null_byte(&known.meta) {
@@ -89,12 +105,10 @@ impl Configuration {
             });
         }
         work.set_user_meta(project, user, &known.meta).await?;
-        let workflows = enabled_of(&mut *work, project, user).await?;
+        let workflows = enabled_of(work, project, user).await?;
         work.bump_installations(project, &workflows).await?;
         work.bump_user_revision(project, user).await?;
-        work.commit().await?;
-        self.after_installations_changed(project, user, &workflows).await;
-        Ok(known)
+        Ok((known, Some(workflows)))
     }
 
     /// The user.

@@ -85,10 +85,10 @@ impl Connector {
         &self.manifest
     }
 
-    /// The icon, SVG.
+    /// The icon, SVG: the file's of a connector that comes with Tenon, else the manifest's.
     #[must_use]
     pub fn icon(&self) -> Option<&str> {
-        self.icon.as_deref()
+        self.icon.as_deref().or(self.manifest.icon.as_deref())
     }
 
     /// An auth method by its id; the connector's first without one.

@@ -14,6 +14,7 @@ mod encoding;
 pub mod exchange;
 pub mod field_values;
 pub mod fixture;
+pub mod icon;
 pub mod inject;
 pub mod lifecycle;
 pub mod load;

@@ -69,6 +69,10 @@ pub struct Manifest {
     /// The provider's colour, `#rrggbb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
+    /// The icon, one `<svg>` element with shapes and nothing that acts or loads; at most 64 KB.
+    /// Connectors that come with Tenon have theirs in a file of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon: Option<String>,
     /// Set: why it should not be used any more, and what instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecated: Option<String>,

@@ -2,9 +2,11 @@
 //! implementation, tests have a small one of their own. Nothing is decided here.
 
 mod connect;
+mod portal;
 mod projects;
 
 pub use connect::{AccountPort, BrowserPort, IntegrationPort, LogPort};
+pub use portal::PortalPort;
 pub use projects::ProjectPort;
 
 use async_trait::async_trait;
@@ -30,7 +32,9 @@ pub enum ApplyMode {
 /// Configuration, as the API sees it. Every call names the project; nothing of another project is
 /// ever seen or changed. `Ok` on a write means that it is committed.
 #[async_trait]
-pub trait ConfigPort: ProjectPort + IntegrationPort + AccountPort + BrowserPort + LogPort {
+pub trait ConfigPort:
+    ProjectPort + IntegrationPort + AccountPort + BrowserPort + LogPort + PortalPort
+{
     /// Applies checked documents, all or none, and answers in their order. Applying the same
     /// again changes nothing.
     async fn apply(

@@ -78,6 +78,8 @@ pub(crate) fn of_fields(error: ConfigError, pointer: &str) -> Problem {
         ConfigError::LimitReached { .. } | ConfigError::Conflict { .. } => {
             Problem::new(&codes::CONFLICT).detail(error.to_string())
         }
+        // Only the portal's page opens links; here they are made.
+        ConfigError::PortalLink(_) => Problem::not_found(),
         ConfigError::NoVault => Problem::unavailable("use the vault", RETRY_AFTER, &error)
             .detail("this installation has no vault; its operator has to set one up"),
         ConfigError::Unavailable(_) => {

@@ -9,6 +9,7 @@ mod credentials;
 mod events;
 mod integrations;
 mod oauth;
+mod portal;
 mod projects;
 mod proxy_calls;
 mod runs;
@@ -56,6 +57,7 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(connect_sessions::routes())
         .merge(account_settings::routes())
         .merge(signing_keys::routes())
+        .merge(portal::routes())
         .merge(events::routes());
     openapi::start()
         .nest("/api/v1/projects", projects::routes())

@@ -4,6 +4,7 @@
 pub(crate) mod accounts;
 pub(crate) mod configuration;
 pub(crate) mod integrations;
+pub(crate) mod portal;
 pub(crate) mod proxy_call;
 pub(crate) mod run;
 pub(crate) mod step;

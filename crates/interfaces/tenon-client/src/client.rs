@@ -1,6 +1,7 @@
 //! The client: one method a route.
 
 mod accounts;
+mod portal;
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ pub use model::configuration::{
     AppliedIntegration, AppliedWorkflow, ApplyResult, Document, User, UserList, Workflow,
     WorkflowDetail, WorkflowVersion,
 };
+pub use model::portal::{NewLogo, NewPortalLink, Portal, PortalChange, PortalLink, PortalLogo};
 pub use model::proxy_call::{ProxyCall, ProxyCallFilter, ProxyCallList, StatusClass};
 pub use model::run::{
     AcceptedRun, ReplayFrom, Run, RunFilter, RunList, RunStatus, StepError, TestRun, TriggerKind,

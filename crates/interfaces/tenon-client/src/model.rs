@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod configuration;
+pub mod portal;
 pub mod proxy_call;
 pub mod run;
 pub mod step;

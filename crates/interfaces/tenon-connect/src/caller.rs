@@ -1,4 +1,5 @@
-//! Who is calling: a connected user, known by a token that the builder signed.
+//! Who is calling: a connected user, known by a token that the builder signed, or by one that the
+//! portal's page got for a link.
 //!
 //! A token of another project, of nobody, and a project that does not exist get the same answer.
 //! 401 and 403 are for the session itself: the SDK signs its user out on them.
@@ -11,9 +12,12 @@ use http::HeaderMap;
 use http::request::Parts;
 use parking_lot::Mutex;
 use serde::Deserialize;
+use serde_json::{Map, json};
 use tenon_config::SettingsName;
+use tenon_config::portal_links::TOKEN_PREFIX;
 use tenon_contract::permissions::{About, Operation, Permissions};
 use tenon_contract::plan::ProjectPlan;
+use tenon_contract::user_token::VerifiedUser;
 use tenon_domain::{EndUserId, ProjectId};
 use tenon_http_kit::bearer::bearer_token;
 use tenon_http_kit::{Problem, WireProblem, codes as kit};
@@ -41,9 +45,20 @@ pub(crate) struct Caller {
     /// The project.
     pub(crate) plan: Arc<ProjectPlan>,
     permissions: Permissions,
+    /// Whether the builder's own server vouches for what the caller says of the user.
+    is_vouched_for: bool,
 }
 
 impl Caller {
+    /// Checks that the caller may say something of the user: the builder's app may, a person with a
+    /// link may not.
+    pub(crate) fn check_meta(&self) -> Result<(), WireProblem> {
+        match self.is_vouched_for {
+            true => Ok(()),
+            false => Err(WireProblem::not_permitted("this session cannot change the user")),
+        }
+    }
+
     /// Checks that the token allows something.
     pub(crate) fn check(&self, operation: Operation, about: &About<'_>) -> Result<(), WireProblem> {
         if self.permissions.allow(operation, about) {
@@ -69,27 +84,69 @@ impl Caller {
             WireProblem::from(Problem::unavailable("read the project's plan", after, &error))
         })?;
         let plan = plan.ok_or_else(|| unauthorized("the token is not valid here"))?;
-        let verified = connect.tokens.verify(&plan, token, connect.clock.now());
-        let verified = verified.map_err(|error| unauthorized(error.to_string()))?;
-        if plan.disabled_users.contains(&verified.user) {
+        let known = match token.starts_with(TOKEN_PREFIX) {
+            true => with_link(connect, project, token).await?,
+            false => with_signature(connect, project, &plan, token).await?,
+        };
+        if plan.disabled_users.contains(&known.user) {
             let problem = Problem::new(&kit::FORBIDDEN);
             return Err(problem.detail("the connected user is disabled").into());
         }
-        if !connect.known.has(project, &verified.user) {
-            let known = connect.config.ensure_user(project, &verified.user).await;
-            known.map_err(|error| problem::of_config(connect, error))?;
-            connect.known.add(project, verified.user.clone());
-        }
         Ok(Self {
             project,
-            user: verified.user,
-            permissions: verified.permissions,
+            user: known.user,
+            permissions: known.permissions,
+            is_vouched_for: known.is_vouched_for,
             account: name_of(headers, ACCOUNT_HEADER)?,
             configuration: name_of(headers, CONFIGURATION_HEADER)?
                 .map(|name| SettingsName::parse(&name)),
             plan,
         })
     }
+}
+
+/// Who a token speaks for.
+struct Known {
+    user: EndUserId,
+    permissions: Permissions,
+    is_vouched_for: bool,
+}
+
+/// The user of a token that the builder signed, made known where it was not.
+async fn with_signature(
+    connect: &Connect,
+    project: ProjectId,
+    plan: &ProjectPlan,
+    token: &str,
+) -> Result<Known, WireProblem> {
+    let verified = connect.tokens.verify(plan, token, connect.clock.now());
+    let verified = verified.map_err(|error| unauthorized(error.to_string()))?;
+    let is_disabled = plan.disabled_users.contains(&verified.user);
+    if !is_disabled && !connect.known.has(project, &verified.user) {
+        let known = connect.config.ensure_user(project, &verified.user).await;
+        known.map_err(|error| problem::of_config(connect, error))?;
+        connect.known.add(project, verified.user.clone());
+    }
+    let VerifiedUser { user, permissions, .. } = verified;
+    Ok(Known { user, permissions, is_vouched_for: true })
+}
+
+/// The user of a session of the portal's page. It may connect accounts and change their settings;
+/// where the link is for one integration, of that one.
+async fn with_link(
+    connect: &Connect,
+    project: ProjectId,
+    token: &str,
+) -> Result<Known, WireProblem> {
+    let found = connect.config.portal_session(project, token).await;
+    let found = found.map_err(|error| problem::of_config(connect, error))?;
+    let found = found.ok_or_else(|| unauthorized("the session has ended"))?;
+    let scope = found.integration.as_deref().unwrap_or("*");
+    let mut claim = Map::new();
+    claim.insert(format!("integration:{scope}"), json!([Operation::CredentialWrite.name()]));
+    let permissions = Permissions::from_claim(&claim)
+        .map_err(|error| Problem::internal("limit a session", &error))?;
+    Ok(Known { user: found.user, permissions, is_vouched_for: false })
 }
 
 fn unauthorized(detail: impl Into<std::borrow::Cow<'static, str>>) -> WireProblem {

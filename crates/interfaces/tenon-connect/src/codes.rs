@@ -46,6 +46,10 @@ pub static CREDENTIAL_INVALID: Code =
 pub static SOURCE_FAILED: Code =
     Code { name: "source_failed", status: 424, title: "the options could not be loaded" };
 
+/// A link to the portal's page was used, has ended, or is not known.
+pub static PORTAL_LINK: Code =
+    Code { name: "portal_link", status: 410, title: "the link does not open the portal" };
+
 /// Every code of this crate.
 pub static ALL: &[&Code] = &[
     &INTEGRATION_INACTIVE,
@@ -58,6 +62,7 @@ pub static ALL: &[&Code] = &[
     &CONNECT_FAILED,
     &CREDENTIAL_INVALID,
     &SOURCE_FAILED,
+    &PORTAL_LINK,
 ];
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod assets;
 mod caller;
 pub mod codes;
 mod page;
+mod pictures;
 mod problem;
 mod rendered;
 mod routes;

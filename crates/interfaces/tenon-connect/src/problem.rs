@@ -45,6 +45,9 @@ pub(crate) fn of_config(connect: &Connect, error: ConfigError) -> WireProblem {
         ConfigError::LimitReached { .. } | ConfigError::Conflict { .. } => {
             Problem::new(&kit::CONFLICT).detail(error.to_string())
         }
+        ConfigError::PortalLink(fault) => {
+            Problem::new(&codes::PORTAL_LINK).detail(fault.to_string())
+        }
         ConfigError::NoVault => Problem::unavailable("use the vault", retry_after, &error)
             .detail("this installation has no vault; its operator has to set one up"),
         ConfigError::Unavailable(_) => {

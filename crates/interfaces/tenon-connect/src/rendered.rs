@@ -13,10 +13,11 @@ use tenon_config::{PortalIntegration, PortalWorkflow, ProjectPortal, Revisions, 
 use tenon_connector::catalog::Catalog;
 use tenon_domain::{EndUserId, ProjectId, WorkflowId};
 
+use crate::pictures::icon_path;
 use crate::settings::ConnectSettings;
 use crate::wire::credential::WireCredential;
 use crate::wire::integration::WireIntegration;
-use crate::wire::user::WireUser;
+use crate::wire::user::{WireProject, WireUser};
 
 /// What an entry costs beside its bytes.
 const ENTRY_BYTES: usize = 512;
@@ -59,7 +60,9 @@ impl RenderedProject {
             .iter()
             .map(|one| {
                 let connector = catalog.find(portal.project, &one.connector, one.manifest.as_ref());
-                (WireIntegration::new(portal.project, one, connector.as_deref()), one)
+                let path = icon_path(portal.project, &one.connector, connector.as_deref());
+                let icon = settings.below(&path);
+                (WireIntegration::new(&portal, one, connector.as_deref(), icon), one)
             })
             .collect();
         let pieces: Vec<Piece> =
@@ -67,9 +70,7 @@ impl RenderedProject {
         let is_same_for_all = pieces.iter().all(|piece| piece.restricted.is_empty());
         let whole = is_same_for_all.then(|| join(&pieces, &[]));
         let active = integrations.iter().filter(|(_, one)| one.is_active);
-        let metadata: Vec<_> = active
-            .map(|(wire, one)| wire.metadata(settings.below(&icon_path(&one.connector))))
-            .collect();
+        let metadata: Vec<_> = active.map(|(wire, _)| wire.metadata()).collect();
         let metadata = json_bytes(&metadata);
         Self { pieces, whole, metadata, portal }
     }
@@ -122,7 +123,11 @@ fn join(pieces: &[Piece], forbidden: &[WorkflowId]) -> Bytes {
 
 impl RenderedUser {
     /// Renders what a user has in a project.
-    pub(crate) fn new(portal: &ProjectPortal, accounts: &UserAccounts) -> Self {
+    pub(crate) fn new(
+        portal: &ProjectPortal,
+        accounts: &UserAccounts,
+        settings: &ConnectSettings,
+    ) -> Self {
         let wire: Vec<WireCredential> = accounts
             .accounts
             .iter()
@@ -139,7 +144,8 @@ impl RenderedUser {
         let integrations =
             portal.integrations.iter().map(|one| (one.connector.as_str(), of_integration(one)));
         let user = &accounts.user;
-        let me = json_bytes(&WireUser::new(portal.project, &user.id, &user.meta, integrations));
+        let project = WireProject::new(portal, settings);
+        let me = json_bytes(&WireUser::new(project, &user.id, &user.meta, integrations));
         let workflows = portal.integrations.iter().flat_map(|one| &one.workflows);
         let forbidden = workflows.filter(|one| !one.is_permitted(&user.id, &user.meta));
         Self { me, meta: user.meta.clone(), forbidden: forbidden.map(|one| one.id).collect() }
@@ -154,14 +160,6 @@ impl RenderedUser {
 /// The deployed workflows of an integration.
 pub(crate) fn workflow_ids(integration: &PortalIntegration) -> Vec<WorkflowId> {
     integration.workflows.iter().map(|one| one.id).collect()
-}
-
-/// Below the public address: the icon of a connector. Projects' own have none yet.
-pub(crate) fn icon_path(connector: &str) -> String {
-    match connector.starts_with("custom.") {
-        true => crate::assets::PLACEHOLDER_PATH.to_owned(),
-        false => format!("/integrations/{connector}.svg"),
-    }
 }
 
 /// A value as JSON text.

@@ -5,6 +5,7 @@ mod actions;
 mod configurations;
 mod connecting;
 mod credentials;
+mod hosted;
 mod icons;
 mod integrations;
 mod me;
@@ -39,10 +40,12 @@ pub fn router(state: ConnectState) -> Router {
         .merge(workflows::routes())
         .merge(actions::routes())
         .merge(oauth::api_routes())
+        .merge(hosted::api_routes())
         .merge(triggers::routes())
         .merge(projects::routes());
     readable_anywhere(api)
         .merge(oauth::page_routes())
+        .merge(hosted::page_routes())
         .merge(readable_anywhere(icons::routes()))
         .merge(ui::routes())
         .with_state(Connect::new(state))

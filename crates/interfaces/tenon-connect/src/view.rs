@@ -69,7 +69,7 @@ impl Connect {
             return Ok(held);
         }
         let view = self.view(caller).await?;
-        let rendered = Arc::new(RenderedUser::new(&view.portal, &view.has));
+        let rendered = Arc::new(RenderedUser::new(&view.portal, &view.has, &self.settings));
         let of = Revisions { project: view.portal.revision, user: view.has.revisions.user };
         self.rendered.keep_user(caller.project, &caller.user, of, Arc::clone(&rendered));
         Ok(rendered)

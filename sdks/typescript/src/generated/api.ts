@@ -340,6 +340,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how the portal looks */
+        get: operations["get_portal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how the portal looks
+         * @description Its name, colour and logo, and where its page may send users back to.
+         */
+        patch: operations["change_portal"];
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/portal-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a link to the portal's page
+         * @description For apps without the SDK. The link lets one browser in, once: whoever opens it first acts as this
+         *     user in the portal. So make it when the user asks for it, and give it to that user only.
+         */
+        post: operations["create_portal_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/proxy-calls": {
         parameters: {
             query?: never;
@@ -1209,6 +1251,15 @@ export interface components {
             level: string;
             message: string;
         };
+        /** @description A logo: an address, or a file. */
+        LogoRequest: {
+            /** @description Where it is: an https URL. It is not fetched by Tenon. */
+            url?: string | null;
+            /** @description The kind of the file: `image/svg+xml` or `image/png`. */
+            media_type?: string | null;
+            /** @description The file, base64; at most 64 KB. An SVG may hold shapes and nothing that acts or loads. */
+            data?: string | null;
+        };
         /** @description Stands for a value that is too large to be shown here. */
         OmittedValue: {
             /**
@@ -1223,6 +1274,67 @@ export interface components {
         OpenedConnectSession: components["schemas"]["ConnectSession"] & {
             /** @description What the user's browser opens. Whoever opens it links their account to this user. */
             authorize_url: string;
+        };
+        /** @description How the portal of a project looks, and where its page may send users back to. */
+        Portal: {
+            /** @description What users read as the name of your app. */
+            name?: string | null;
+            /** @description `#rrggbb`. */
+            accent_color?: string | null;
+            logo?: components["schemas"]["PortalLogo"] | null;
+            /** @description Web origins that the portal's page may send users back to. */
+            return_origins: string[];
+        };
+        /** @description What to change. What is left out stays; null takes a thing away. */
+        PortalChange: {
+            /** @description What users read as the name of your app, 1 to 100 characters. */
+            name?: string | null;
+            /** @description `#rrggbb`. Integrations with a colour of their own keep it. */
+            accent_color?: string | null;
+            logo?: components["schemas"]["LogoRequest"] | null;
+            /**
+             * @description Web origins that the portal's page may send users back to, all of them: at most 20. Such as
+             *     `https://app.example.com`; http is for localhost only.
+             */
+            return_origins?: string[] | null;
+        };
+        /** @description A link to the portal's page. */
+        PortalLink: {
+            /** @description What the user's browser opens. Whoever opens it first acts as this user. */
+            url: string;
+            /**
+             * Format: date-time
+             * @description When it can no longer be used.
+             */
+            expires_at: string;
+        };
+        /** @description A link to make. */
+        PortalLinkRequest: {
+            /** @description Your own id of the user, who is made known where it was not. */
+            user: string;
+            /** @description The only integration that the page shows: its id, or its connector's name. All without it. */
+            integration?: string | null;
+            /**
+             * @description Where the page sends the user at the end. Its origin must be registered in `return_origins`
+             *     of the portal.
+             */
+            redirect_url?: string | null;
+            /** @description Merged into the user's metadata. */
+            metadata?: Record<string, unknown>;
+            /**
+             * Format: int32
+             * @description How long the link can be used, in seconds; 10 minutes when left out.
+             */
+            expires_seconds?: number | null;
+        };
+        /** @description A logo: an address, or a file that was uploaded. */
+        PortalLogo: {
+            /** @description Where it is. */
+            url?: string | null;
+            /** @description The kind of the file. */
+            media_type?: string | null;
+            /** @description The SHA-256 of the file, in hexadecimal digits. */
+            sha256?: string | null;
         };
         /** @description What a probe found. */
         Probe: {
@@ -2494,6 +2606,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Integration"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_portal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it looks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Portal"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_portal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalChange"];
+            };
+        };
+        responses: {
+            /** @description How it looks now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Portal"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_portal_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description The link */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalLink"];
                 };
             };
             /** @description What went wrong */

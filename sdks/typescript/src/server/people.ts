@@ -9,6 +9,8 @@ import type {
   Credential,
   LinkRequest,
   OpenedConnectSession,
+  PortalLink,
+  PortalLinkRequest,
   Probe,
   SettingsChange,
   User,
@@ -189,5 +191,18 @@ export class ConnectSessions {
   /** What became of it. */
   get(session: string, options: CallOptions = {}): Promise<ConnectSession> {
     return this.#api.call(`/connect-sessions/${part(session)}`, options);
+  }
+}
+
+export class PortalLinks {
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  /** Makes one. It lets one browser in, once: send this user there, and nobody else. */
+  create(request: PortalLinkRequest, options: CallOptions = {}): Promise<PortalLink> {
+    return this.#api.call("/portal-links", { ...options, method: "POST", body: request });
   }
 }

@@ -224,6 +224,7 @@ test("each method calls its route", async () => {
       `POST ${P}/users/u/connect-sessions`,
       { integration: "slack" },
     ],
+    [() => tenon.portalLinks.create({ user: "u" }), `POST ${P}/portal-links`, { user: "u" }],
     [() => tenon.connectSessions.get("s"), `GET ${P}/connect-sessions/s`],
     [() => tenon.runs.get("r"), `GET ${P}/runs/r`],
     [() => tenon.runs.input("r"), `GET ${P}/runs/r/input`],

@@ -3,7 +3,7 @@
 
 import { withCredential, withoutCredential } from "../model/integration-state";
 import type { Integration } from "../wire/integration";
-import { typeNameOf } from "../wire/integration";
+import { readIntegration, typeNameOf } from "../wire/integration";
 import { type JsonObject, list, object, objects, text } from "../wire/read";
 import { type HostState, readUpdate } from "../wire/update";
 import { asFailure, Failure, refusedBy } from "./failure";
@@ -15,8 +15,10 @@ const POLL_MAX_MS = 10 * 60_000;
 export interface HostedSession {
   token: string;
   projectId: string;
-  /** The type of the integration that the link is for. */
-  integration: string;
+  /** The type of the only integration that the link is for; none when the user may choose. */
+  integration?: string;
+  /** Where the page goes when the user is done. */
+  redirectUrl?: string;
   apiUrl: string;
   options: JsonObject;
 }
@@ -26,7 +28,8 @@ export async function openHostedSession(
   link: string | undefined,
   doFetch: typeof fetch = fetch,
 ): Promise<HostedSession> {
-  const answer = await send(doFetch, "/connect/hosted/session", {
+  // Relative: the installation may be below a path of its host.
+  const answer = await send(doFetch, "../connect/hosted/session", {
     method: "POST",
     credentials: "same-origin",
     headers: { "Content-Type": "application/json", Accept: "application/json" },
@@ -35,14 +38,26 @@ export async function openHostedSession(
   const session = object(answer);
   const token = text(session.token);
   const projectId = text(session.projectId);
-  const integration = text(session.integration);
-  if (!token || !projectId || !integration) throw new Failure("refused", "");
+  if (!token || !projectId) throw new Failure("refused", "");
   const apiUrl = (text(session.apiUrl) ?? "").replace(/\/$/, "");
-  return { token, projectId, integration, apiUrl, options: object(session.options) };
+  const redirectUrl = text(session.redirectUrl);
+  return {
+    token,
+    projectId,
+    integration: text(session.integration),
+    apiUrl,
+    options: object(session.options),
+    ...(redirectUrl && /^https?:\/\//.test(redirectUrl) ? { redirectUrl } : {}),
+  };
 }
 
 /** The token is not valid any more. */
 class SessionEnded extends Failure {}
+
+export interface CatalogueEntry {
+  integration: Integration;
+  isConnected: boolean;
+}
 
 export interface HttpHostOptions {
   session: HostedSession;
@@ -59,6 +74,7 @@ export class HttpHost implements Host {
   #integrations: JsonObject[] = [];
   #connectionError?: JsonObject;
   #isOpen = true;
+  #shown: string | undefined;
   #isSignedIn = true;
   #state?: HostState;
   #popup?: { window: Window; isCancelled: boolean };
@@ -66,6 +82,7 @@ export class HttpHost implements Host {
   constructor(options: HttpHostOptions) {
     this.#options = options;
     this.#fetch = options.fetch ?? fetch.bind(globalThis);
+    this.#shown = options.session.integration;
     options.window.addEventListener("message", (event) => this.#receive(event));
   }
 
@@ -77,6 +94,25 @@ export class HttpHost implements Host {
     ]);
     this.#me = object(me);
     this.#integrations = objects(integrations);
+    this.#publish();
+  }
+
+  /** What the user can choose from, where the link is for no single integration. */
+  catalogue(): CatalogueEntry[] {
+    const states = object(this.#me.integrations);
+    return this.#integrations.flatMap((raw) => {
+      const integration = raw.isActive === false ? undefined : readIntegration(raw);
+      if (!integration) return [];
+      const isConnected = object(states[integration.type]).enabled === true;
+      return [{ integration, isConnected }];
+    });
+  }
+
+  /** Opens the portal of one of them. */
+  open(type: string): void {
+    this.#shown = type;
+    this.#isOpen = true;
+    this.#connectionError = undefined;
     this.#publish();
   }
 
@@ -249,7 +285,7 @@ export class HttpHost implements Host {
   /** Publishes what the SDK would send, so that both hosts are read by the same code. */
   #publish(): void {
     const { session } = this.#options;
-    const integration = this.#integrations.find((one) => typeNameOf(one) === session.integration);
+    const integration = this.#integrations.find((one) => typeNameOf(one) === this.#shown);
     const config = object(list(integration?.configs)[0]).values;
     const state = readUpdate(
       {

@@ -94,3 +94,46 @@ describe("openHostedSession", () => {
     await expect(openHostedSession("link", doFetch)).rejects.toMatchObject({ kind: "refused" });
   });
 });
+
+describe("a link for no single integration", () => {
+  it("lets the user choose, and shows what was chosen", async () => {
+    const answers = loaded();
+    const inactive = {
+      ...(message().modal.integration as object),
+      id: "i-2",
+      type: "off",
+      isActive: false,
+    };
+    const doFetch = (async (url: unknown) => {
+      const path = String(url).replace("https://api/projects/p", "");
+      if (path === "/sdk/me") return answers["GET /sdk/me"]();
+      const listed = await answers["GET /sdk/integrations"]().json();
+      return json([...listed, inactive]);
+    }) as unknown as typeof fetch;
+    const open = { ...session, integration: undefined };
+    const host = new HttpHost({ session: open, window, fetch: doFetch, onClosed: () => {} });
+    const states: HostState[] = [];
+    host.subscribe((state) => states.push(state));
+    await host.load();
+    expect(states.at(-1)?.portal).toBeUndefined();
+    const types = host.catalogue().map(({ integration }) => integration.type);
+    expect(types).toEqual(["acme"]);
+    host.open("acme");
+    expect(states.at(-1)?.portal?.integration.type).toBe("acme");
+    host.closed();
+    expect(states.at(-1)?.portal).toBeUndefined();
+  });
+
+  it("goes back to web addresses only", async () => {
+    const opened = async (redirectUrl: unknown) => {
+      const answer = { token: "t", projectId: "p", apiUrl: "https://api/", redirectUrl };
+      return await openHostedSession("l", (async () => json(answer)) as unknown as typeof fetch);
+    };
+    expect((await opened("https://app.example.com/x")).redirectUrl).toBe(
+      "https://app.example.com/x",
+    );
+    expect((await opened("javascript:alert(1)")).redirectUrl).toBeUndefined();
+    expect((await opened(null)).redirectUrl).toBeUndefined();
+    expect((await opened(null)).apiUrl).toBe("https://api");
+  });
+});

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tenon_config::ports::Scope;
-use tenon_config::{Batch, Choice, DisplayName, InstallationName};
+use tenon_config::{Batch, Choice, DesignChange, DisplayName, InstallationName, NewPortalLink};
 use tenon_domain::EndUserId;
 
 use crate::accounts::Accounts;
@@ -10,7 +10,7 @@ use crate::fixture::{Fixture, Outcome, document};
 use crate::installations::installed_document;
 
 /// The tables that belong to a project.
-const TENANT_TABLES: [&str; 16] = [
+const TENANT_TABLES: [&str; 18] = [
     "project",
     "api_key",
     "workflow",
@@ -27,6 +27,8 @@ const TENANT_TABLES: [&str; 16] = [
     "event",
     "installation_started",
     "installation_signal",
+    "project_portal",
+    "portal_link",
 ];
 
 /// Gives a project one row in every tenant table.
@@ -46,6 +48,17 @@ async fn fill(a: &Accounts) -> Outcome {
     let (user, place) = (EndUserId::new("u1"), InstallationName::default());
     let workflow = applied.workflows[0].workflow;
     a.configuration.enable_workflow(f.project, &user, workflow, &place).await?;
+    let name = Some(Some("Acorn".to_owned()));
+    let change = DesignChange { name, ..DesignChange::default() };
+    a.configuration.change_portal_design(f.project, change).await?;
+    let link = NewPortalLink {
+        user,
+        integration: None,
+        redirect_url: None,
+        meta: serde_json::Map::new(),
+        ttl: None,
+    };
+    a.configuration.create_portal_link(f.project, link).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! `/proc` for the product's whole process tree, PostgreSQL and function runners included.
 
 mod calibration;
+mod connect;
 mod envelope;
 mod figures;
 mod load;
@@ -29,7 +30,7 @@ use super::global::Global;
 /// Measure this build on this machine.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  tenon bench                    everything, about four minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: start, idle, accept, run3, step, waiting, proxy, envelope, vault.
+    after_help = "Examples:\n  tenon bench                    everything, about five minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: start, idle, accept, run3, step, waiting, connect, proxy, envelope, vault.
 proxy needs nginx and wrk; envelope is compared with openssl, where it is there."
 )]
 pub struct BenchArgs {
@@ -87,8 +88,8 @@ impl Figure {
 }
 
 /// The groups, in the order they run.
-const GROUPS: [&str; 9] =
-    ["start", "idle", "accept", "run3", "step", "waiting", "proxy", "envelope", "vault"];
+const GROUPS: [&str; 10] =
+    ["start", "idle", "accept", "run3", "step", "waiting", "connect", "proxy", "envelope", "vault"];
 
 /// Runs the command.
 ///
@@ -115,6 +116,7 @@ pub async fn run(args: BenchArgs, global: &Global) -> anyhow::Result<ExitCode> {
             "accept" => bench.accept().await?,
             "run3" => bench.run3().await?,
             "step" => bench.step().await?,
+            "connect" => connect::measure(bench.length()).await?,
             "proxy" => proxy::measure(bench.length()).await?,
             "envelope" => envelope::measure().await?,
             "vault" => vault::measure(bench.length()).await?,

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use tenon_client::{Client, ReplayFrom, Run, RunFilter, RunStatus, StepRecordView};
-use tenon_domain::{RunId, WorkflowId};
+use tenon_domain::{ConfigurationId, CredentialId, RunId, WorkflowId};
 
 use super::global::Global;
 use crate::terminal;
@@ -69,6 +69,12 @@ struct ListArgs {
     /// Runs for this connected user.
     #[arg(long)]
     user: Option<String>,
+    /// Runs for this account of a user: its id.
+    #[arg(long, value_name = "ID")]
+    credential: Option<CredentialId>,
+    /// Runs for this configuration of an account: its id.
+    #[arg(long, value_name = "ID")]
+    configuration: Option<ConfigurationId>,
     /// Runs in this state: queued, running, waiting, succeeded, failed, cancelled or parked.
     #[arg(long)]
     status: Option<RunStatus>,
@@ -151,6 +157,8 @@ async fn list(client: &Client, args: ListArgs, global: &Global) -> anyhow::Resul
     let filter = RunFilter {
         workflow,
         user: args.user,
+        credential: args.credential,
+        configuration: args.configuration,
         status: args.status,
         after: args.after,
         before: args.before,

@@ -32,6 +32,12 @@ pub struct Execution {
     pub record_waiting_max: usize,
     /// Larger values go to the blob store, in bytes.
     pub inline_bytes_max: usize,
+    /// Installations whose jobs of one tick are accepted in one transaction.
+    pub tick_part_max: usize,
+    /// Bytes of settings in one such transaction.
+    pub tick_part_bytes_max: usize,
+    /// Users whose plans are read at once for a tick.
+    pub tick_reads_max: usize,
     /// A job that killed its worker this often is parked.
     pub crashes_max: u32,
     /// A job that killed its worker this often runs apart.
@@ -68,6 +74,9 @@ impl Default for Execution {
             record_linger_ms: 15,
             record_waiting_max: 10_000,
             inline_bytes_max: 64 << 10,
+            tick_part_max: 1_000,
+            tick_part_bytes_max: 8 << 20,
+            tick_reads_max: 64,
             crashes_max: 5,
             crashes_quarantine: 2,
             infrastructure_retries: 10,

@@ -248,3 +248,17 @@ impl Default for Integrations {
         Self { wait_max_ms: 2_000, wait_amid_pages_max_ms: 120_000 }
     }
 }
+
+/// `[gateway]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gateway {
+    /// Verified user tokens that are remembered.
+    pub user_tokens_max: usize,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self { user_tokens_max: 100_000 }
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tenon_api::ApiSettings;
 use tenon_egress::EgressSettings;
+use tenon_exec::schedules::TickLimits;
 use tenon_http_kit::{BodyLimits, JsonLimits, LayerSettings, ServeSettings};
 use tenon_script::RunnerCommand;
 
@@ -96,6 +97,18 @@ impl Settings {
         }
     }
 
+    /// For ticks of schedules with many installations.
+    #[must_use]
+    pub fn ticks(&self) -> TickLimits {
+        let execution = &self.execution;
+        TickLimits {
+            part_max: execution.tick_part_max,
+            part_bytes_max: execution.tick_part_bytes_max,
+            reads_max: execution.tick_reads_max,
+            inline_bytes_max: execution.inline_bytes_max,
+        }
+    }
+
     /// For the pool of function processes, which are started by `runner`.
     #[must_use]
     pub fn function_pool(&self, runner: RunnerCommand) -> tenon_script::Settings {
@@ -125,9 +138,19 @@ impl Settings {
             allowed_networks: egress.allowed_networks.clone(),
             denied_networks: egress.denied_networks.clone(),
             connect_timeout: ms(egress.connect_timeout_ms),
+            connects_per_host_max: egress.connects_per_host_max,
             idle_per_host_max: egress.idle_per_host_max,
             idle_timeout: ms(egress.idle_timeout_ms),
+            client_identities_max: egress.client_identities_max,
+            http2_stream_window_bytes: egress.http2_stream_window_bytes,
+            http2_connection_window_bytes: egress.http2_connection_window_bytes,
+            response_head_bytes_max: egress.response_head_bytes_max,
+            response_headers_max: egress.response_headers_max,
+            decompression_ratio_max: egress.decompression_ratio_max,
+            decompression_free_bytes: egress.decompression_free_bytes,
+            lookups_max: egress.lookups_max,
             lookup_ttl: ms(egress.lookup_ttl_ms),
+            lookup_names_max: egress.lookup_names_max,
             ..EgressSettings::default()
         }
     }
@@ -208,6 +231,7 @@ mod tests {
         let settings = Settings::default();
         let shown = |value: &dyn std::fmt::Debug| format!("{value:#?}");
         assert_eq!(shown(&settings.engine()), shown(&tenon_exec::settings::Settings::default()));
+        assert_eq!(settings.ticks(), TickLimits::default());
         assert_eq!(shown(&settings.outgoing()), shown(&EgressSettings::default()));
         assert_eq!(shown(&settings.management()), shown(&ApiSettings::default()));
         assert_eq!(settings.json().depth_max, JsonLimits::default().depth_max);

@@ -30,6 +30,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     of_databases(settings, &mut found);
     of_execution(settings, &mut found);
     of_vault(settings, &mut found);
+    of_connect(settings, &mut found);
     if let Some(url) = &settings.redis.url
         && !matches!(url.scheme(), "redis" | "rediss" | "redis+unix")
     {
@@ -147,11 +148,32 @@ fn of_vault(settings: &Settings, found: &mut Vec<Broken>) {
                        `vault.url` or `vault.listen` is";
         found.push(("vault.certificate_file", message.to_owned()));
     }
-    if let Some(url) = &settings.connect.public_url
+}
+
+fn of_connect(settings: &Settings, found: &mut Vec<Broken>) {
+    let connect = &settings.connect;
+    if let Some(url) = &connect.public_url
         && (!matches!(url.scheme(), "http" | "https") || url.query().is_some())
     {
         let message = "must begin with https:// (http:// on a laptop) and have no query";
         found.push(("connect.public_url", message.to_owned()));
+    }
+    if connect.portal_link_ttl_ms > connect.portal_link_ttl_max_ms {
+        let message = "must not be more than `connect.portal_link_ttl_max_ms`";
+        found.push(("connect.portal_link_ttl_ms", message.to_owned()));
+    }
+    if connect.logo_bytes_max > 1 << 20 {
+        let message = "must be at most 1048576: a logo is in the database";
+        found.push(("connect.logo_bytes_max", message.to_owned()));
+    }
+    let egress = &settings.egress;
+    for (name, bytes) in [
+        ("egress.http2_stream_window_bytes", egress.http2_stream_window_bytes),
+        ("egress.http2_connection_window_bytes", egress.http2_connection_window_bytes),
+    ] {
+        if !(65_535..=0x7fff_ffff).contains(&bytes) {
+            found.push((name, "must be 65535 to 2147483647, as HTTP/2 has it".to_owned()));
+        }
     }
 }
 

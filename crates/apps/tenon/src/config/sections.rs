@@ -226,12 +226,32 @@ pub struct Egress {
     pub request_timeout_ms: u64,
     /// The largest answer, in bytes.
     pub response_bytes_max: usize,
+    /// Connections to one host that are opened at the same time; more wait.
+    pub connects_per_host_max: usize,
     /// Connections to one host that are kept open without work.
     pub idle_per_host_max: usize,
     /// How long a connection is kept open without work.
     pub idle_timeout_ms: u64,
+    /// Pairs of a host and a client certificate whose connections and keys are kept.
+    pub client_identities_max: usize,
+    /// How many bytes of one HTTP/2 answer may wait to be read, in bytes.
+    pub http2_stream_window_bytes: u32,
+    /// The same for all answers of one connection.
+    pub http2_connection_window_bytes: u32,
+    /// The head of an answer, in bytes.
+    pub response_head_bytes_max: usize,
+    /// Header lines of an answer.
+    pub response_headers_max: usize,
+    /// How much larger a body may become by decompression.
+    pub decompression_ratio_max: usize,
+    /// Bodies up to this size are not held to the ratio, in bytes.
+    pub decompression_free_bytes: usize,
+    /// Name look-ups at once; more wait.
+    pub lookups_max: usize,
     /// How long the checked addresses of a name are used again; 0 asks for each connection.
     pub lookup_ttl_ms: u64,
+    /// Names whose addresses are remembered.
+    pub lookup_names_max: usize,
 }
 
 impl Default for Egress {
@@ -242,9 +262,19 @@ impl Default for Egress {
             connect_timeout_ms: 5_000,
             request_timeout_ms: 30_000,
             response_bytes_max: 32 << 20,
+            connects_per_host_max: 256,
             idle_per_host_max: 256,
             idle_timeout_ms: 30_000,
+            client_identities_max: 1_024,
+            http2_stream_window_bytes: 1 << 20,
+            http2_connection_window_bytes: 16 << 20,
+            response_head_bytes_max: 64 << 10,
+            response_headers_max: 100,
+            decompression_ratio_max: 100,
+            decompression_free_bytes: 1 << 20,
+            lookups_max: 16,
             lookup_ttl_ms: 5_000,
+            lookup_names_max: 1_024,
         }
     }
 }

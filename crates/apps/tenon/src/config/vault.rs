@@ -86,10 +86,56 @@ impl Default for Vault {
 }
 
 /// `[connect]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Connect {
     /// The URL under which browsers reach the role `api`; OAuth callbacks come to
     /// `<public_url>/oauth/callback`. The address it listens on when left out.
     pub public_url: Option<Url>,
+    /// User tokens that are remembered as valid, so that not every call costs a signature check.
+    pub user_tokens_max: usize,
+    /// Users who are remembered as known.
+    pub known_users_max: usize,
+    /// Projects whose portal is kept ready.
+    pub projects_max: usize,
+    /// Answers to `GET sdk/me` that are kept, in bytes together.
+    pub rendered_bytes_max: usize,
+    /// Connectors whose token a page may have, because the provider's file picker needs it there.
+    pub account_auth_connectors: Vec<String>,
+    /// When a caller may come again while something is away.
+    pub retry_after_ms: u64,
+    /// How long a link to the portal's page can be used where nothing is said.
+    pub portal_link_ttl_ms: u64,
+    /// The longest that may be asked for.
+    pub portal_link_ttl_max_ms: u64,
+    /// How long the page can be used after its link was opened.
+    pub portal_session_ttl_ms: u64,
+    /// Links of one project that can still be used.
+    pub portal_links_max: usize,
+    /// A logo that is uploaded, in bytes.
+    pub logo_bytes_max: usize,
+    /// Origins that the portal's page of one project may send users back to.
+    pub return_origins_max: usize,
+}
+
+impl Default for Connect {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            user_tokens_max: 50_000,
+            known_users_max: 100_000,
+            projects_max: 1_000,
+            rendered_bytes_max: 64 << 20,
+            account_auth_connectors: ["box", "googledrive", "onedrive", "sharepoint"]
+                .map(str::to_owned)
+                .to_vec(),
+            retry_after_ms: 2_000,
+            portal_link_ttl_ms: 600_000,
+            portal_link_ttl_max_ms: 86_400_000,
+            portal_session_ttl_ms: 3_600_000,
+            portal_links_max: 10_000,
+            logo_bytes_max: 64 << 10,
+            return_origins_max: 20,
+        }
+    }
 }

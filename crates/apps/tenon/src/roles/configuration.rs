@@ -85,25 +85,26 @@ pub(super) async fn open(
         tracing::warn!(error = %error, "plans are published later");
     }
     tasks.spawn(keep_published(publisher.clone(), stopping.clone()));
-    let limits = tenon_config::Limits::default();
+    let limits = parts.settings.configuring();
     let configuration = Configuration::new(store, publisher, shared.clock.clone(), limits)
         .with_triggering(Arc::new(ToExecution::of(shared)?));
     tasks.spawn(relay_signals(configuration.clone(), stopping.clone()));
-    let Some(linking) = linking(shared, public_url) else { return Ok(Some(configuration)) };
+    let settings = parts.settings.linking(public_url);
+    let Some(linking) = linking(shared, settings) else { return Ok(Some(configuration)) };
     let configuration = configuration.with_linking(linking);
     tasks.spawn(follow_vault(configuration.clone(), stopping.clone()));
     Ok(Some(configuration))
 }
 
 /// What linking accounts needs, where there is a vault.
-fn linking(shared: &Shared, public_url: Url) -> Option<LinkingParts> {
+fn linking(shared: &Shared, settings: LinkSettings) -> Option<LinkingParts> {
     let accounts = &shared.accounts;
     let access = accounts.access(Caller::Api)?;
     Some(LinkingParts {
         vault: accounts.vault(Caller::Api)?,
         linker: Arc::new(ThroughCredentials::new(Linking::new(access))),
         catalog: accounts.catalog.clone(),
-        settings: LinkSettings::new(public_url),
+        settings,
     })
 }
 

@@ -52,6 +52,8 @@ pub struct Duties {
     pub clock: Arc<dyn Clock>,
     /// Limits.
     pub settings: Arc<Settings>,
+    /// Limits of ticks with many installations.
+    pub tick_limits: TickLimits,
 }
 
 impl Duties {
@@ -72,6 +74,7 @@ impl Duties {
             grants: shared.accounts.grants.clone(),
             clock: shared.clock.clone(),
             settings: shared.settings.clone(),
+            tick_limits: parts.settings.ticks(),
         })
     }
 }
@@ -93,10 +96,7 @@ pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
         blobs: duties.blobs.clone(),
         grants: duties.grants.clone(),
         clock: duties.clock.clone(),
-        limits: TickLimits {
-            inline_bytes_max: duties.settings.inline_bytes_max,
-            ..TickLimits::default()
-        },
+        limits: duties.tick_limits.clone(),
     };
     let token = stop.clone();
     tasks.spawn(async move { schedules.run(token).await });

@@ -7,7 +7,7 @@ use axum::Router;
 use tenon_api::ApiState;
 use tenon_config::{Configuration, InstallationKey};
 use tenon_connect::sources::NoDataSources;
-use tenon_connect::{AccountAuth, ConnectSettings, ConnectState, Embedded};
+use tenon_connect::{AccountAuth, ConnectState, Embedded};
 use tenon_contract::user_token::UserTokens;
 use tenon_exec::ports::script::FunctionRunner;
 use tenon_gateway::GatewayState;
@@ -27,9 +27,6 @@ use super::{Parts, Role};
 /// The files of the Connect Portal, by their paths; none where it was not built.
 const PORTAL_FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/portal_files.rs"));
 
-/// Tokens of connected users that the gateway remembers to hold.
-const USER_TOKENS_MAX: usize = 100_000;
-
 /// The routes of this process.
 ///
 /// # Errors
@@ -46,14 +43,15 @@ pub(super) fn routes(
     if let Some(configuration) = configuration {
         let state = api(parts, shared, configuration, listening)?;
         router = router.merge(tenon_api::router(state));
-        router = router.merge(tenon_connect::router(connect(shared, configuration, public_url)));
+        router =
+            router.merge(tenon_connect::router(connect(parts, shared, configuration, public_url)));
     }
     if parts.roles.has(Role::Gateway) {
         router = router.merge(tenon_gateway::router(GatewayState {
             plans: shared.plans.clone(),
             intake: shared.execution()?.intake.clone(),
             coordination: shared.coordination.clone(),
-            user_tokens: Arc::new(UserTokens::new(USER_TOKENS_MAX)),
+            user_tokens: Arc::new(UserTokens::new(parts.settings.gateway.user_tokens_max)),
             webhooks: webhooks(parts, shared, public_url),
             clock: shared.clock.clone(),
             body_limits: parts.settings.bodies(),
@@ -107,7 +105,12 @@ fn proxy(
     })))
 }
 
-fn connect(shared: &Shared, configuration: &Configuration, public_url: &Url) -> ConnectState {
+fn connect(
+    parts: &Parts,
+    shared: &Shared,
+    configuration: &Configuration,
+    public_url: &Url,
+) -> ConnectState {
     let access = shared.accounts.access(Caller::Api).cloned();
     ConnectState {
         plans: shared.plans.clone(),
@@ -117,7 +120,7 @@ fn connect(shared: &Shared, configuration: &Configuration, public_url: &Url) -> 
         account_auth: access.map(|access| Arc::new(access) as Arc<dyn AccountAuth>),
         assets: Arc::new(Embedded::new(PORTAL_FILES)),
         clock: shared.clock.clone(),
-        settings: Arc::new(ConnectSettings::new(public_url.clone())),
+        settings: Arc::new(parts.settings.connecting(public_url.clone())),
     }
 }
 

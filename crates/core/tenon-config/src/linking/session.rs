@@ -201,8 +201,8 @@ impl Configuration {
             .ok_or_else(|| Error::NotFound { what: "connect session", id: session.to_string() })
     }
 
-    /// Removes what ended long ago: connect sessions, with what the vault kept for them, and old
-    /// events. Returns how many there were. To be called every few minutes, by one process or
+    /// Removes what ended long ago: connect sessions, with what the vault kept for them, old
+    /// events, and links to the portal's page. Returns how many there were. To be called every few minutes, by one process or
     /// many.
     ///
     /// # Errors
@@ -224,7 +224,8 @@ impl Configuration {
         let mut work = self.store.begin(Scope::System).await?;
         let events = work.prune_events(before, SWEEP_BATCH).await?;
         work.commit().await?;
-        Ok(ended.len() + usize::try_from(events).unwrap_or(usize::MAX))
+        let links = self.sweep_portal_links().await?;
+        Ok(ended.len() + usize::try_from(events + links).unwrap_or(usize::MAX))
     }
 
     /// The active integration that a text names, and a method of its connector.
@@ -321,7 +322,7 @@ pub fn is_by_browser(kind: &AuthKind) -> bool {
 }
 
 /// The origin that may be told, and nothing but an origin.
-fn origin(text: &str) -> Result<String, Error> {
+pub(crate) fn origin(text: &str) -> Result<String, Error> {
     let is_web = |url: &Url| matches!(url.scheme(), "https" | "http") && url.host().is_some();
     match Url::parse(text).ok().filter(is_web) {
         Some(url) if url.origin().ascii_serialization() == text.trim_end_matches('/') => {

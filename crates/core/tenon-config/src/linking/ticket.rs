@@ -71,7 +71,7 @@ pub(crate) fn draw() -> Result<Zeroizing<String>, Error> {
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*random)))
 }
 
-pub(super) fn sha256(text: &str) -> [u8; 32] {
+pub(crate) fn sha256(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 

@@ -49,6 +49,10 @@ impl Default for ManifestLimits {
 }
 
 pub(super) fn check(manifest: &Manifest, limits: &ManifestLimits, finder: &mut Finder) {
+    let icon = manifest.icon.as_deref();
+    if let Some(Err(message)) = icon.map(|icon| crate::icon::check(icon, limits.icon_bytes_max)) {
+        finder.say("invalid_icon", "/icon", message, "draw it with shapes in one <svg> element");
+    }
     let mut count = |pointer: &str, noun: &str, count: usize, max: usize| {
         if count > max {
             let message = format!("{count} {noun}, at most {max} are allowed");

@@ -11,6 +11,7 @@ mod malformed;
 mod oauth;
 mod openapi;
 mod outages;
+mod portal;
 mod projects;
 mod proxy_calls;
 mod runs;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenon_domain::{RunId, VersionId, WorkflowId};
+use tenon_domain::{ConfigurationId, CredentialId, RunId, VersionId, WorkflowId};
 
 use super::configuration::Document;
 use super::words;
@@ -123,6 +123,12 @@ pub struct RunFilter {
     /// For this connected user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// For this account of a user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialId>,
+    /// For this configuration of an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ConfigurationId>,
     /// In this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<RunStatus>,

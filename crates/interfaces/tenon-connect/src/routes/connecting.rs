@@ -44,6 +44,16 @@ impl InstallOptions {
         }
     }
 
+    /// The same with an auth method that was said beside them, where they say none.
+    pub(super) fn or_account_type(mut self, id: Option<String>) -> Self {
+        if self.account_type().is_none()
+            && let Some(id) = id
+        {
+            self.account_type = Some(Value::String(id));
+        }
+        self
+    }
+
     /// Which account it becomes.
     pub(super) fn target<'a>(
         &self,

@@ -22,6 +22,7 @@ use super::settings::{self, sentences, setting_problems};
 use crate::account_auth::{AuthError, AuthOf};
 use crate::caller::Caller;
 use crate::codes;
+use crate::pictures::icon_path;
 use crate::problem::{WireJson, WirePath, WireQuery, invalid, not_found, of_config};
 use crate::rendered::json_bytes;
 use crate::state::Connect;
@@ -287,7 +288,9 @@ async fn of_integration(
     let integration = view.integration(&query.integration)?;
     let (account, configuration) = view.meant(&caller, integration)?;
     let connector = connector_of(&connect, &view, integration)?;
-    let wire = WireIntegration::new(caller.project, integration, Some(&connector));
+    let path = icon_path(caller.project, &integration.connector, Some(&connector));
+    let icon = connect.settings.below(&path);
+    let wire = WireIntegration::new(&view.portal, integration, Some(&connector), icon);
     let mut answer = serde_json::to_value(wire).expect("an integration has only JSON values");
     let account_wire = view.wire(account);
     answer["providerId"] = json!(account.credential.provider_id);

@@ -35,6 +35,7 @@ pub(super) async fn show(
     if is_known {
         return Ok(json_response(rendered.me.clone()));
     }
+    caller.check_meta()?;
     let changed = connect.config.set_user_meta(caller.project, &caller.user, said).await;
     changed.map_err(|error| of_config(&connect, error))?;
     Ok(json_response(connect.rendered_user(&caller).await?.me.clone()))
@@ -46,6 +47,7 @@ pub(super) async fn change(
     caller: Caller,
     WireJson(change): WireJson<Change>,
 ) -> Result<Response, WireProblem> {
+    caller.check_meta()?;
     let changed = connect.config.set_user_meta(caller.project, &caller.user, change.meta).await;
     let user = changed.map_err(|error| of_config(&connect, error))?;
     let has = connect.config.accounts(caller.project, &caller.user).await;

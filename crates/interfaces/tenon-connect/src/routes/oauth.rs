@@ -199,7 +199,7 @@ async fn go(
     }
 }
 
-/// Opens a session and gives the address that begins it.
+/// Opens a session as the parameters say, and gives the address that begins it.
 async fn open(
     connect: &Connect,
     path: &ProjectPath,
@@ -208,34 +208,62 @@ async fn open(
 ) -> Result<String, WireProblem> {
     let token = bearer_token(headers).or(asked.user_token.as_deref());
     let caller = Caller::of_token(connect, &path.project, token, headers).await?;
-    let view = connect.view(&caller).await?;
-    let integration = view.integration(asked.integration_id.as_deref().unwrap_or_default())?;
-    let options: InstallOptions = json_of("installOptions", asked.install_options.as_deref())?;
-    let target = options.target(&view, integration)?;
-    check_connect(&view, &caller, integration, &target)?;
+    let given = asked.end_user_supplied_values.as_deref();
+    let opening = Opening {
+        integration: asked.integration_id.clone().unwrap_or_default(),
+        options: json_of("installOptions", asked.install_options.as_deref())?,
+        fields: json_of("endUserSuppliedValues", given)?,
+        origin: asked.origin_for_post_message.clone(),
+        redirect: asked.redirect_url.clone(),
+        key: asked.key().map(str::to_owned),
+    };
+    open_popup(connect, &caller, opening).await
+}
+
+/// A session to open for a window of a page.
+pub(super) struct Opening {
+    pub(super) integration: String,
+    pub(super) options: InstallOptions,
+    /// What was filled in before.
+    pub(super) fields: Map<String, Value>,
+    /// The page that is told how it ended.
+    pub(super) origin: Option<String>,
+    /// Where the provider sends the user, if not here.
+    pub(super) redirect: Option<String>,
+    /// Under which the page asks what became of it; without one nobody asks.
+    pub(super) key: Option<String>,
+}
+
+/// Opens a session and gives the address that begins it.
+pub(super) async fn open_popup(
+    connect: &Connect,
+    caller: &Caller,
+    opening: Opening,
+) -> Result<String, WireProblem> {
+    let view = connect.view(caller).await?;
+    let integration = view.integration(&opening.integration)?;
+    let target = opening.options.target(&view, integration)?;
+    check_connect(&view, caller, integration, &target)?;
     let connector = connector_of(connect, &view, integration)?;
-    let method = browser_method(&connector, options.account_type()).ok_or_else(|| {
+    let method = browser_method(&connector, opening.options.account_type()).ok_or_else(|| {
         invalid("integrationId", "accounts of this integration are connected by a form")
     })?;
-    let given = asked.end_user_supplied_values.as_deref();
-    let fields: Map<String, Value> = json_of("endUserSuppliedValues", given)?;
     let new = NewConnect {
         user: caller.user.clone(),
         integration: integration.id.to_string(),
         auth_method: Some(method.id.clone()),
-        fields: super::connecting::filled_in(fields),
+        fields: super::connecting::filled_in(opening.fields),
         credential: target.id(),
         external_id: target.external_id.clone(),
         several_accounts: target.several_accounts,
-        return_origin: asked.origin_for_post_message.clone(),
+        return_origin: opening.origin,
     };
-    let redirect = asked.redirect_url.as_deref().filter(|url| !url.trim().is_empty());
+    let redirect = opening.redirect.as_deref().filter(|url| !url.trim().is_empty());
     let redirect_uri = redirect.map(|url| {
         checked_redirect(url).ok_or_else(|| invalid("redirectUrl", "this must be an https URL"))
     });
     let redirect_uri = redirect_uri.transpose()?;
-    // Without a key nobody asks what became of it.
-    let key = asked.key().map_or_else(|| ConnectSessionId::new().to_string(), str::to_owned);
+    let key = opening.key.unwrap_or_else(|| ConnectSessionId::new().to_string());
     let popup = PopupConnect { connect: new, key, redirect_uri };
     let opened = connect.config.open_popup(caller.project, popup).await;
     let opened = opened.map_err(|error| of_config(connect, error))?;

@@ -17,7 +17,7 @@ pub(super) fn routes() -> Router<Connect> {
 
 async fn show(State(connect): State<Connect>, caller: Caller) -> Result<Json<Value>, WireProblem> {
     let view = connect.view(&caller).await?;
-    let mut project = json!(WireProject::new(caller.project));
+    let mut project = json!(WireProject::new(&view.portal, &connect.settings));
     project["title"] = json!(view.portal.name);
     project["isConnectProject"] = json!(true);
     project["isHidden"] = json!(false);

@@ -1,12 +1,12 @@
 //! `/ui`: the portal's page and what it loads. Any page may frame it: it holds no token, and does
-//! nothing by itself but what the framing page's SDK asks for.
+//! nothing by itself but what the framing page's SDK asks for. `/ui/hosted` holds one, so no page may.
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -16,9 +16,21 @@ use crate::state::Connect;
 
 /// Scripts only of our own files. Styles also where components set them; pictures from wherever
 /// builders keep theirs.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-                      img-src http: https: data:; font-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors *";
+macro_rules! policy {
+    ($ancestors:literal) => {
+        concat!(
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; ",
+            "img-src http: https: data:; font-src 'self'; connect-src 'self'; ",
+            "base-uri 'none'; form-action 'none'; frame-ancestors ",
+            $ancestors
+        )
+    };
+}
+const POLICY: &str = policy!("*");
+/// Of the page that acts by itself: nobody may lay something over it.
+const ALONE_POLICY: &str = policy!("'none'");
+/// The page that acts by itself.
+const ALONE: &str = "ui/hosted.html";
 /// For files whose name changes with what is in them.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// For pages: they may be kept, and are asked for again each time.
@@ -30,7 +42,7 @@ pub(super) fn routes() -> Router<Connect> {
 
 async fn page(State(connect): State<Connect>, headers: HeaderMap) -> Response {
     match connect.assets.get("ui.html") {
-        Some(asset) => answer(asset, ASK_AGAIN, &headers),
+        Some(asset) => answer(asset, POLICY, ASK_AGAIN, &headers),
         None => missing("The portal is not part of this installation."),
     }
 }
@@ -40,18 +52,18 @@ async fn file(
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let exact = connect.assets.get(&format!("ui/{path}"));
-    if let Some(asset) = exact {
-        let is_hashed = path.starts_with("assets/");
-        return answer(asset, if is_hashed { FOR_EVER } else { ASK_AGAIN }, &headers);
+    let exact = format!("ui/{path}");
+    let page = format!("{exact}.html");
+    for name in [exact, page] {
+        let Some(asset) = connect.assets.get(&name) else { continue };
+        let kept = if path.starts_with("assets/") { FOR_EVER } else { ASK_AGAIN };
+        let policy = if name == ALONE { ALONE_POLICY } else { POLICY };
+        return answer(asset, policy, kept, &headers);
     }
-    match connect.assets.get(&format!("ui/{path}.html")) {
-        Some(asset) => answer(asset, ASK_AGAIN, &headers),
-        None => missing("There is nothing here."),
-    }
+    missing("There is nothing here.")
 }
 
-fn answer(asset: Asset, kept: &'static str, asked: &HeaderMap) -> Response {
+fn answer(asset: Asset, policy: &'static str, kept: &'static str, asked: &HeaderMap) -> Response {
     let is_known = asked
         .get(IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
@@ -59,7 +71,8 @@ fn answer(asset: Asset, kept: &'static str, asked: &HeaderMap) -> Response {
     let etag = HeaderValue::try_from(asset.etag).unwrap_or(HeaderValue::from_static("\"\""));
     let headers = [
         (CACHE_CONTROL, HeaderValue::from_static(kept)),
-        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (ETAG, etag),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tenon_config::linking::is_by_browser;
-use tenon_config::{PortalIntegration, PortalWorkflow, setup_fields};
+use tenon_config::{PortalDesign, PortalIntegration, PortalWorkflow, ProjectPortal, setup_fields};
 use tenon_connector::connector::Connector;
 use tenon_connector::manifest::Manifest;
 use tenon_connector::manifest::auth::AuthMethod;
@@ -33,6 +33,9 @@ pub(crate) struct WireIntegration {
     is_active: bool,
     name: String,
     brand_color: String,
+    /// The address of its icon, for where it is shown alone.
+    #[serde(skip)]
+    icon: String,
     custom_integration_id: Option<IntegrationId>,
     custom_integration: Option<WireCustomIntegration>,
     resource_id: (),
@@ -143,17 +146,20 @@ pub(crate) struct WireMetadata<'a> {
     kind: &'a str,
     name: &'a str,
     brand_color: &'a str,
-    icon: String,
+    icon: &'a str,
 }
 
 impl WireIntegration {
     /// Without its connector, whose manifest may have become invalid, nobody can connect.
     pub(crate) fn new(
-        project: ProjectId,
+        portal: &ProjectPortal,
         integration: &PortalIntegration,
         connector: Option<&Connector>,
+        icon: String,
     ) -> Self {
+        let project = portal.project;
         let manifest = connector.map(Connector::manifest);
+        let has_own_icon = connector.is_some_and(|connector| connector.icon().is_some());
         let name = manifest.map_or(&integration.connector, |it| &it.title).clone();
         let is_custom = integration.connector.starts_with("custom.");
         let first = manifest.and_then(|it| it.auth.first());
@@ -174,7 +180,7 @@ impl WireIntegration {
                 project_id: project,
                 name: name.clone(),
                 slug: integration.connector.clone(),
-                icon: None,
+                icon: has_own_icon.then(|| icon.clone()),
                 authentication_type,
                 input_fields: first.map(inputs).unwrap_or_default(),
                 is_published: true,
@@ -191,13 +197,14 @@ impl WireIntegration {
             configs: [WireConfigEntry {
                 id: integration.id,
                 integration_id: integration.id,
-                values: WirePortal::new(integration, connector),
+                values: WirePortal::new(&portal.design, integration, connector),
             }],
             workflows: integration
                 .workflows
                 .iter()
                 .map(|workflow| WireWorkflow::new(project, integration.id, workflow))
                 .collect(),
+            icon,
             sdk_integration_config: connector
                 .filter(|_| integration.is_active)
                 .map(|connector| WireSdkConfig::new(integration, connector)),
@@ -205,17 +212,23 @@ impl WireIntegration {
         }
     }
 
-    /// Its line in the list of integrations; `icon` is the address of its icon.
-    pub(crate) fn metadata(&self, icon: String) -> WireMetadata<'_> {
-        WireMetadata { kind: &self.kind, name: &self.name, brand_color: &self.brand_color, icon }
+    /// Its line in the list of integrations.
+    pub(crate) fn metadata(&self) -> WireMetadata<'_> {
+        let Self { kind, name, brand_color, icon, .. } = self;
+        WireMetadata { kind, name, brand_color, icon }
     }
 }
 
 impl WirePortal {
-    fn new(integration: &PortalIntegration, connector: Option<&Connector>) -> Self {
+    /// The integration's own colour counts, then the project's, then the connector's.
+    fn new(
+        design: &PortalDesign,
+        integration: &PortalIntegration,
+        connector: Option<&Connector>,
+    ) -> Self {
         let manifest = connector.map(Connector::manifest);
         let texts = &integration.texts;
-        let color = texts.accent_color.clone();
+        let color = texts.accent_color.clone().or_else(|| design.accent_color.clone());
         let description = texts.description.clone();
         let metas = integration.workflows.iter().enumerate();
         Self {

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tenon_config::{Logo, ProjectPortal};
 use tenon_domain::{ConfigurationId, CredentialId, EndUserId, ProjectId};
 use uuid::Uuid;
+
+use crate::pictures::logo_path;
+use crate::settings::ConnectSettings;
 
 use super::credential::{WireCredential, WireWorkflowState, date, persona_id};
 
@@ -44,6 +48,42 @@ pub(crate) struct WireProject {
     pub(crate) id: ProjectId,
     billing_plan: &'static str,
     accessible_features: [&'static str; 9],
+    /// How the portal looks; an addition of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branding: Option<WireBranding>,
+}
+
+/// How the portal of a project looks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WireBranding {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logo_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accent_color: Option<String>,
+}
+
+impl WireBranding {
+    /// `None` where nothing was set.
+    pub(crate) fn new(portal: &ProjectPortal, settings: &ConnectSettings) -> Option<Self> {
+        let design = &portal.design;
+        let branding = Self {
+            name: design.name.as_ref().map(ToString::to_string),
+            logo_url: design.logo.as_ref().map(|logo| match logo {
+                Logo::Url(url) => url.clone(),
+                Logo::File { kind, sha256 } => {
+                    settings.below(&logo_path(portal.project, *kind, sha256))
+                }
+            }),
+            accent_color: design.accent_color.clone(),
+        };
+        let is_set = branding.name.is_some()
+            || branding.logo_url.is_some()
+            || branding.accent_color.is_some();
+        is_set.then_some(branding)
+    }
 }
 
 /// What a user has of an integration.
@@ -85,7 +125,7 @@ impl<'a> WireUser<'a> {
     /// `integrations` gives the types in the order of their names, with the user's accounts of each,
     /// oldest first.
     pub(crate) fn new(
-        project: ProjectId,
+        project: WireProject,
         user: &'a EndUserId,
         meta: &'a Map<String, Value>,
         integrations: impl IntoIterator<Item = (&'a str, Vec<&'a WireCredential>)>,
@@ -95,7 +135,7 @@ impl<'a> WireUser<'a> {
             user_id: user,
             meta,
             resources: [],
-            project: WireProject::new(project),
+            project,
             integrations: integrations
                 .into_iter()
                 .map(|(name, accounts)| (name, WireUserIntegration::new(accounts)))
@@ -105,8 +145,13 @@ impl<'a> WireUser<'a> {
 }
 
 impl WireProject {
-    pub(crate) const fn new(id: ProjectId) -> Self {
-        Self { id, billing_plan: "connect_enterprise", accessible_features: FEATURES }
+    pub(crate) fn new(portal: &ProjectPortal, settings: &ConnectSettings) -> Self {
+        Self {
+            id: portal.project,
+            billing_plan: "connect_enterprise",
+            accessible_features: FEATURES,
+            branding: WireBranding::new(portal, settings),
+        }
     }
 }
 

@@ -72,6 +72,7 @@ fn row(input: &Bytes) -> Accept {
 pub async fn http_echo(callers: usize, length: Duration) -> anyhow::Result<Calibration> {
     let address = load::echo(Duration::ZERO).await?;
     let shot = Shot {
+        method: http::Method::POST,
         address,
         path: "/".to_owned(),
         authorization: String::new(),

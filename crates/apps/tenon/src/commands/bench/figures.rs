@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use sqlx::postgres::PgConnectOptions;
 
 use super::load::{self, Shot};
@@ -174,6 +174,7 @@ fn shot(
 ) -> anyhow::Result<Shot> {
     let address = product.access.server.trim_start_matches("http://").parse();
     Ok(Shot {
+        method: Method::POST,
         address: address.context("the product's address does not parse")?,
         path: format!("/api/v1/projects/{}/triggers/{workflow}", product.access.project),
         authorization: format!("Bearer {}", product.access.api_key),

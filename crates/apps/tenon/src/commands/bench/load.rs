@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
@@ -20,6 +20,8 @@ use tokio::task::JoinSet;
 /// What every caller sends.
 #[derive(Debug, Clone)]
 pub struct Shot {
+    /// `POST` with a body, or `GET`.
+    pub method: Method,
     /// Host and port.
     pub address: SocketAddr,
     /// Path and query.
@@ -131,7 +133,9 @@ async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>
 }
 
 async fn fire(sender: &mut SendRequest<Full<Bytes>>, shot: &Shot) -> anyhow::Result<()> {
-    let mut request = Request::post(&shot.path)
+    let mut request = Request::builder()
+        .method(&shot.method)
+        .uri(&shot.path)
         .header("host", "localhost")
         .header("content-type", "application/json");
     if !shot.authorization.is_empty() {
@@ -170,6 +174,31 @@ pub async fn echo(delay: Duration) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
+/// A service that gives out the same JSON whatever it is asked, for calibration.
+///
+/// # Errors
+/// When no port is free.
+pub async fn giving(body: Bytes) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            let body = body.clone();
+            tokio::spawn(async move {
+                let service = service_fn(move |_request: Request<Incoming>| {
+                    let answer = json_answer(body.clone());
+                    async move { Ok::<_, Infallible>(answer) }
+                });
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    Ok(address)
+}
+
 async fn answer(
     request: Request<Incoming>,
     delay: Duration,
@@ -178,9 +207,13 @@ async fn answer(
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
+    Ok(json_answer(body))
+}
+
+fn json_answer(body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     response
         .headers_mut()
         .insert("content-type", http::HeaderValue::from_static("application/json"));
-    Ok(response)
+    response
 }

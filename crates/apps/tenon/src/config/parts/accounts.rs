@@ -1,11 +1,14 @@
 //! What the parts that use accounts take of the settings.
 
+use tenon_config::linking::LinkSettings;
+use tenon_connect::ConnectSettings;
 use tenon_credentials::settings::{CacheSettings, ExchangeSettings, RenewalSettings};
 use tenon_exec::calls::CallLogSettings;
 use tenon_exec::steps::integration::IntegrationLimits;
 use tenon_exec::webhooks::DirectorySettings;
 use tenon_gateway::webhooks::WebhookSettings;
 use tenon_proxy::ProxySettings;
+use url::Url;
 
 use super::{Settings, ms};
 
@@ -92,6 +95,43 @@ impl Settings {
         }
     }
 
+    /// For the Connect API, which browsers reach at `public_url`.
+    #[must_use]
+    pub fn connecting(&self, public_url: Url) -> ConnectSettings {
+        let connect = &self.connect;
+        ConnectSettings {
+            public_url,
+            tokens_max: connect.user_tokens_max,
+            users_max: connect.known_users_max,
+            projects_max: connect.projects_max,
+            rendered_bytes_max: connect.rendered_bytes_max,
+            account_auth_connectors: connect.account_auth_connectors.clone(),
+            retry_after: ms(connect.retry_after_ms),
+        }
+    }
+
+    /// For linking accounts.
+    #[must_use]
+    pub fn linking(&self, public_url: Url) -> LinkSettings {
+        LinkSettings {
+            portal_link_ttl: ms(self.connect.portal_link_ttl_ms),
+            portal_link_ttl_max: ms(self.connect.portal_link_ttl_max_ms),
+            portal_session_ttl: ms(self.connect.portal_session_ttl_ms),
+            ..LinkSettings::new(public_url)
+        }
+    }
+
+    /// For the configuration plane.
+    #[must_use]
+    pub fn configuring(&self) -> tenon_config::Limits {
+        tenon_config::Limits {
+            portal_links_max: self.connect.portal_links_max,
+            logo_bytes_max: self.connect.logo_bytes_max,
+            return_origins_max: self.connect.return_origins_max,
+            ..tenon_config::Limits::default()
+        }
+    }
+
     /// For the log of proxy calls.
     #[must_use]
     pub fn call_log(&self) -> CallLogSettings {
@@ -150,6 +190,11 @@ mod tests {
         let usual = tenon_vault::settings::Settings::default();
         assert_eq!(shown(&settings.vault_service()), shown(&usual));
         assert_eq!(shown(&settings.proxying()), shown(&ProxySettings::default()));
+        let url = || Url::parse("https://tenon.example.com").expect("a URL");
+        let usual = ConnectSettings::new(url());
+        assert_eq!(shown(&settings.connecting(url())), shown(&usual));
+        assert_eq!(settings.linking(url()), LinkSettings::new(url()));
+        assert_eq!(settings.configuring(), tenon_config::Limits::default());
         assert_eq!(settings.call_log(), CallLogSettings::default());
         assert_eq!(settings.integration_steps(), IntegrationLimits::default());
     }
