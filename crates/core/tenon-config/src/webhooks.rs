@@ -109,7 +109,9 @@ impl Configuration {
     ) -> Result<WebhookEndpoint, Error> {
         let scope = scope_of(webhook);
         let url = match scope {
-            WebhookScope::App => Some(self.webhook_url(project, &integration.connector, webhook)?),
+            WebhookScope::App => {
+                Some(self.webhook_url(project, &integration.connector, webhook)?)
+            }
             WebhookScope::Account => None,
         };
         let is_ready = match scope {
@@ -164,8 +166,8 @@ impl Configuration {
             self.find_connector(&mut *work, project, name).await?
         };
         let found = connector.webhook(webhook);
-        let found = found
-            .ok_or_else(|| Error::NotFound { what: "webhook", id: webhook.to_owned() })?;
+        let found =
+            found.ok_or_else(|| Error::NotFound { what: "webhook", id: webhook.to_owned() })?;
         if scope_of(found) == WebhookScope::App {
             return Err(Error::Conflict {
                 reason: format!(
@@ -216,7 +218,8 @@ impl Configuration {
     ) -> Result<Url, Error> {
         let mut url = self.linking()?.settings.public_url.clone();
         url.set_query(None);
-        let path = ["api", "v1", "projects", &project.to_string(), "webhooks", connector, &webhook.id];
+        let path =
+            ["api", "v1", "projects", &project.to_string(), "webhooks", connector, &webhook.id];
         url.path_segments_mut().expect("it is http").pop_if_empty().extend(path);
         Ok(url)
     }

@@ -129,7 +129,13 @@ pub fn take(
             let status = webhook.answer.unverified_status;
             let reply = Reply { status, headers: Vec::new(), body: Value::Null };
             let (signature, events) = (None, Vec::new());
-            return Ok(Taken { is_verified: false, reason: Some(reason), signature, reply, events });
+            return Ok(Taken {
+                is_verified: false,
+                reason: Some(reason),
+                signature,
+                reply,
+                events,
+            });
         }
     };
     if let Some(source) = &webhook.body {

@@ -59,7 +59,8 @@ pub fn route_value(value: &Value) -> Option<String> {
 fn derived(kind: &str, of: Uuid, names: &[&str]) -> Uuid {
     let mut digest = Sha256::new();
     digest.update("tenon webhook 1");
-    for part in [kind.as_bytes(), of.as_bytes()].into_iter().chain(names.iter().map(|n| n.as_bytes()))
+    for part in
+        [kind.as_bytes(), of.as_bytes()].into_iter().chain(names.iter().map(|n| n.as_bytes()))
     {
         digest.update(u64::try_from(part.len()).expect("lengths fit").to_be_bytes());
         digest.update(part);

@@ -96,7 +96,11 @@ fn listening<'a>(
     })
 }
 
-fn found<'i>(place: &Place<'_>, event: &Event, installed: &'i Installed) -> Vec<&'i InstallationRef> {
+fn found<'i>(
+    place: &Place<'_>,
+    event: &Event,
+    installed: &'i Installed,
+) -> Vec<&'i InstallationRef> {
     match (&place.webhook.route, place.account) {
         (Route::Url {}, Some(account)) => installed.of_account(account).collect(),
         (Route::Url {}, None) => Vec::new(),

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use tenon_config::Batch;
+use tenon_domain::ProjectId;
 use tenon_domain::applied::{AppliedDocument, load_any};
 use tenon_domain::limits::DocumentLimits;
-use tenon_domain::ProjectId;
 use tenon_domain::workflow::{Diagnostic, StepKind, Trigger, Workflow};
 use tenon_exec::ports::script::{FunctionErrorKind, FunctionRunner};
 use tenon_exec::webhooks::check_webhooks;
@@ -114,9 +114,11 @@ pub(crate) async fn check_triggers(
         let listens = workflow.triggers.iter().any(|it| matches!(it, Trigger::Webhook { .. }));
         let Some(name) = workflow.integration.as_ref().filter(|_| listens) else { continue };
         match config.connector(project, name).await {
-            Ok(connector) => errors.extend(check_webhooks(workflow, &connector).into_iter().map(
-                |fault| ErrorItem { file: Some(file.clone()), ..item(fault) },
-            )),
+            Ok(connector) => errors.extend(
+                check_webhooks(workflow, &connector)
+                    .into_iter()
+                    .map(|fault| ErrorItem { file: Some(file.clone()), ..item(fault) }),
+            ),
             Err(tenon_config::Error::ConnectorUnknown { .. } | tenon_config::Error::NoVault) => {}
             Err(error) => return Err(crate::problem::of_config(error)),
         }

@@ -81,7 +81,10 @@ pub struct Webhooks {
 pub(crate) fn routes() -> Router<Arc<GatewayState>> {
     Router::new()
         .route("/api/v1/projects/{project}/webhooks/{connector}/{webhook}", any(of_app))
-        .route("/api/v1/projects/{project}/webhooks/{connector}/{webhook}/{account}", any(of_account))
+        .route(
+            "/api/v1/projects/{project}/webhooks/{connector}/{webhook}/{account}",
+            any(of_account),
+        )
         .route(
             "/triggers/connect/{project}/{integration}/custom-triggers/{webhook}",
             any(on_the_wire),
@@ -152,9 +155,10 @@ async fn open(
     let (ids, is_needed) = place::secret_ids(found);
     let project = found.plan.project;
     for id in ids {
-        let opened = webhooks.secrets.open(project, id, &found.webhook().id).await.map_err(|error| {
-            Problem::unavailable("open the secret of a webhook", AWAY_RETRY_AFTER, &error)
-        })?;
+        let opened =
+            webhooks.secrets.open(project, id, &found.webhook().id).await.map_err(|error| {
+                Problem::unavailable("open the secret of a webhook", AWAY_RETRY_AFTER, &error)
+            })?;
         secrets.extend(opened);
     }
     Ok(if secrets.is_empty() && is_needed { None } else { Some(secrets) })
@@ -196,12 +200,7 @@ impl Call {
             body: &self.body,
         };
         let secrets: Vec<&str> = self.secrets.iter().map(|secret| secret.as_str()).collect();
-        webhook::take(
-            self.found.webhook(),
-            &incoming,
-            &secrets,
-            &Context::new(account, now, seed),
-        )
+        webhook::take(self.found.webhook(), &incoming, &secrets, &Context::new(account, now, seed))
     }
 
     /// The URL as the provider knows it.
@@ -245,9 +244,11 @@ async fn accept(
         let sameness = Sameness::of(event, taken.signature.as_deref(), index);
         let value = Arc::new(input::of_event(event, &headers, &call.secrets));
         let text = Bytes::from(value.to_string());
-        work.extend(targets.into_iter().map(|target| {
-            (target.accept(&place, &sameness, &text, &*state.clock), value.clone())
-        }));
+        work.extend(
+            targets.into_iter().map(|target| {
+                (target.accept(&place, &sameness, &text, &*state.clock), value.clone())
+            }),
+        );
     }
     let accepts = work.into_iter().map(|(accept, input)| {
         let intake = &state.intake;

@@ -94,7 +94,10 @@ fn described(connector: &str, webhook: &Webhook) -> String {
         (Some(url), _) => line("url", url),
         (None, WebhookScope::App) => {}
         (None, WebhookScope::Account) => {
-            line("url", &format!("one for each account: tenon webhooks url ID {}", webhook.webhook));
+            line(
+                "url",
+                &format!("one for each account: tenon webhooks url ID {}", webhook.webhook),
+            );
         }
     }
     if let Some(instructions) = &webhook.instructions {

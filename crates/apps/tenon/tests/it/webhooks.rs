@@ -103,8 +103,7 @@ impl Stage {
         for (user, team) in users.iter().zip(&teams) {
             let fields = json!({ "api_key": "canary", "team_id": team });
             let body = json!({ "integration": connector, "auth_method": "key", "fields": fields });
-            let (status, linked) =
-                product.post(&format!("/users/{user}/credentials"), &body).await;
+            let (status, linked) = product.post(&format!("/users/{user}/credentials"), &body).await;
             assert_eq!(status, StatusCode::CREATED, "{linked:#}");
             accounts.push(text_of(&linked["id"]));
         }

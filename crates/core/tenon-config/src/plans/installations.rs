@@ -194,7 +194,8 @@ impl PlanPublisher {
             let mut work = self.store.snapshot(Scope::Project(project)).await?;
             self.reader.portals.of(&mut *work, project).await
         };
-        let Some(portal) = portal.await.map_err(plan_error("list the workflows that run for all"))?
+        let Some(portal) =
+            portal.await.map_err(plan_error("list the workflows that run for all"))?
         else {
             return Ok(());
         };

@@ -65,7 +65,9 @@ impl Configuration {
                     let mut values = self.app_secrets(project, app.secret).await?;
                     let text = values.get(field).or_else(|| app.values.get(field));
                     let kept = match text.and_then(Value::as_str) {
-                        Some(text) => self.keep_webhook_secret(project, id, text).await.map(|()| true),
+                        Some(text) => {
+                            self.keep_webhook_secret(project, id, text).await.map(|()| true)
+                        }
                         None => Ok(false),
                     };
                     wipe(&mut values);
@@ -114,7 +116,9 @@ impl Configuration {
             let vault = &self.linking()?.vault;
             if vault.head(project, id).await?.is_none() {
                 let made = SecretBytes::from_text(draw()?.as_str().to_owned());
-                match vault.create(id, &owner(project), NewValue { value: made, expires_at: None }).await
+                match vault
+                    .create(id, &owner(project), NewValue { value: made, expires_at: None })
+                    .await
                 {
                     // Somebody else has asked at the same moment: there is one secret.
                     Ok(_) | Err(VaultError::Refused { .. }) => {}
@@ -147,11 +151,7 @@ impl Configuration {
         }
     }
 
-    async fn try_to_renew(
-        &self,
-        project: ProjectId,
-        credential: &Credential,
-    ) -> Result<(), Error> {
+    async fn try_to_renew(&self, project: ProjectId, credential: &Credential) -> Result<(), Error> {
         let connector = {
             let mut work = self.read(project).await?;
             let found = work.integration(project, credential.integration).await?;

@@ -88,7 +88,8 @@ mod tests {
         assert_eq!(faults("slack", "{type: webhook, webhook: events}"), []);
         // HubSpot's lists no events.
         assert_eq!(faults("hubspot", "{type: webhook, webhook: events, events: [any]}"), []);
-        let [(code, pointer, help)] = &faults("slack", "{type: webhook, webhook: event}")[..] else {
+        let [(code, pointer, help)] = &faults("slack", "{type: webhook, webhook: event}")[..]
+        else {
             panic!("one fault")
         };
         assert_eq!((*code, pointer.as_str()), ("unknown_webhook", "/triggers/0/webhook"));

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tenon_config::{
-    AccountSettings, AccountWebhook, AppChange, Callback, Configuration, ConnectEnd, ConnectSession, Credential,
-    CustomConnector, Error, Event, FieldLink, Integration, ListedConnector, NewConnect,
-    NewSigningKey, OpenedConnect, Probed, SessionLink, SettingsChange, SettingsName, SigningKey,
-    Slug, StartedConnect, WebhookEndpoint,
+    AccountSettings, AccountWebhook, AppChange, Callback, Configuration, ConnectEnd,
+    ConnectSession, Credential, CustomConnector, Error, Event, FieldLink, Integration,
+    ListedConnector, NewConnect, NewSigningKey, OpenedConnect, Probed, SessionLink, SettingsChange,
+    SettingsName, SigningKey, Slug, StartedConnect, WebhookEndpoint,
 };
 use tenon_connector::connector::Connector;
 use tenon_domain::{ConnectSessionId, CredentialId, EndUserId, ProjectId};
@@ -67,11 +67,8 @@ pub trait IntegrationPort: Send + Sync + 'static {
     async fn remove_integration(&self, project: ProjectId, name: &str) -> Result<(), Error>;
 
     /// Its webhooks.
-    async fn webhooks(
-        &self,
-        project: ProjectId,
-        name: &str,
-    ) -> Result<Vec<WebhookEndpoint>, Error>;
+    async fn webhooks(&self, project: ProjectId, name: &str)
+    -> Result<Vec<WebhookEndpoint>, Error>;
 }
 
 /// Accounts of connected users.

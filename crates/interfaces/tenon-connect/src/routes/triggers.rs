@@ -58,8 +58,7 @@ async fn list(
 /// The events of a connector's webhooks that workflows can listen to.
 fn events_of(name: &str, connector: &Connector) -> Vec<Value> {
     let webhooks = connector.manifest().webhooks.iter();
-    let supported =
-        webhooks.filter(|it| !matches!(it.registration, Registration::Requests { .. }));
+    let supported = webhooks.filter(|it| !matches!(it.registration, Registration::Requests { .. }));
     let events = supported.flat_map(|webhook| &webhook.events);
     let listed = events.map(|(event, description)| {
         json!({

@@ -77,7 +77,8 @@ pub(super) async fn find(
     };
     let Some(plan) = state.project(project).await? else { return Ok(None) };
     let id = address.integration.parse::<IntegrationId>().ok();
-    let is_meant = |one: &IntegrationPlan| one.connector == address.integration || Some(one.id) == id;
+    let is_meant =
+        |one: &IntegrationPlan| one.connector == address.integration || Some(one.id) == id;
     let Some(integration) = plan.integrations.iter().position(is_meant) else { return Ok(None) };
     let found = &plan.integrations[integration];
     let manifest = found.manifest.as_ref();
@@ -118,7 +119,8 @@ pub(super) fn secret_ids(found: &Found) -> (Vec<SecretId>, bool) {
             let integration = found.integration();
             let methods = found.connector.manifest().auth.iter().map(|method| method.id.as_str());
             let with_app = methods.filter(|method| integration.apps.contains_key(*method));
-            let owner = |auth_method| WebhookOwner::App { integration: integration.id, auth_method };
+            let owner =
+                |auth_method| WebhookOwner::App { integration: integration.id, auth_method };
             (with_app.map(|method| secret_of(owner(method), &webhook.id)).collect(), false)
         }
     }

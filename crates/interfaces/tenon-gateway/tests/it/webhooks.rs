@@ -158,8 +158,7 @@ impl Stage {
         })
         .await;
         let stage = Self { rig, vault, faults, slack: slack_id, gitlab_account };
-        let of_app =
-            |integration| WebhookOwner::App { integration, auth_method: "oauth" };
+        let of_app = |integration| WebhookOwner::App { integration, auth_method: "oauth" };
         stage.keep(of_app(slack_id), SIGNING).await;
         stage.keep(of_app(hubspot_id), "hubspot-client-secret").await;
         stage.keep(WebhookOwner::Account(gitlab_account), TOKEN).await;
@@ -202,8 +201,11 @@ impl Stage {
 
     async fn gitlab(&self, token: &str, id: &str) -> Answer {
         let path = self.path(&format!("gitlab/events/{}", self.gitlab_account));
-        let headers =
-            [("content-type", "application/json"), ("x-gitlab-token", token), ("x-gitlab-event-uuid", id)];
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-gitlab-token", token),
+            ("x-gitlab-event-uuid", id),
+        ];
         self.call(&path, &headers, r#"{"object_kind": "push", "ref": "main"}"#).await
     }
 
@@ -310,10 +312,8 @@ async fn what_is_not_proven_runs_nothing() {
 async fn a_secret_of_another_project_proves_nothing() {
     let (stage, other) = (Stage::new().await, Stage::new().await);
     let body = mention("E1", "T-ADA");
-    let secret = secret_of(
-        WebhookOwner::App { integration: other.slack, auth_method: "oauth" },
-        "events",
-    );
+    let secret =
+        secret_of(WebhookOwner::App { integration: other.slack, auth_method: "oauth" }, "events");
     let owner = SecretOwner { project: other.rig.id(), subject: Subject::Webhook };
     let value = NewValue { value: SecretBytes::from_text("theirs".to_owned()), expires_at: None };
     let api = other.vault.for_caller(Caller::Api);
@@ -380,11 +380,11 @@ async fn the_published_form_of_a_url_is_the_same_webhook() {
     let gitlab = stage.rig.project.integrations[2].id;
     let own = format!("?id={}", stage.gitlab_account);
     let headers = [("content-type", "application/json"), ("x-gitlab-token", TOKEN)];
-    for (at, webhook) in ["events".to_owned(), id_of(gitlab, "events").to_string()].iter().enumerate() {
-        let path = format!(
-            "/triggers/connect/{}/{gitlab}/custom-triggers/{webhook}{own}",
-            stage.rig.id()
-        );
+    for (at, webhook) in
+        ["events".to_owned(), id_of(gitlab, "events").to_string()].iter().enumerate()
+    {
+        let path =
+            format!("/triggers/connect/{}/{gitlab}/custom-triggers/{webhook}{own}", stage.rig.id());
         let body = json!({ "object_kind": "push", "n": at }).to_string();
         let answer = stage.call(&path, &headers, &body).await;
         assert_eq!(answer.status, 200, "{path}");
@@ -453,7 +453,8 @@ async fn nothing_runs_for_a_disabled_user_or_a_workflow_that_is_off() {
     // The directory still says that it is on: the user's plan decides.
     let stage = Stage::new().await;
     let bob = EndUserId::new("bob");
-    let plan = tenon_contract::plan::PlanSource::user(&*stage.rig.plans, stage.rig.id(), &bob).await;
+    let plan =
+        tenon_contract::plan::PlanSource::user(&*stage.rig.plans, stage.rig.id(), &bob).await;
     let mut plan = (*plan.expect("in memory").expect("it is there")).clone();
     plan.revision += 1;
     for account in &mut plan.credentials {
@@ -469,7 +470,8 @@ async fn nothing_runs_for_a_disabled_user_or_a_workflow_that_is_off() {
 async fn an_account_that_moved_on_gets_nothing_of_its_former_workspace() {
     let stage = Stage::new().await;
     let bob = EndUserId::new("bob");
-    let plan = tenon_contract::plan::PlanSource::user(&*stage.rig.plans, stage.rig.id(), &bob).await;
+    let plan =
+        tenon_contract::plan::PlanSource::user(&*stage.rig.plans, stage.rig.id(), &bob).await;
     let mut plan = (*plan.expect("in memory").expect("it is there")).clone();
     plan.revision += 1;
     plan.credentials[0].fields.insert("team_id".to_owned(), json!("T-NEW"));

@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use tenon_api::config::{AccountPort, BrowserPort, IntegrationPort, LogPort};
 use tenon_config::ports::linker::Health;
 use tenon_config::{
-    AccountSettings, AccountWebhook, AppChange, Callback, ConnectEnd, ConnectFault, ConnectOptions, ConnectOutcome,
-    ConnectSession, Credential, CredentialState, CredentialStatus, CustomConnector, Error, Event,
-    EventType, FieldFault, FieldLink, Integration, LinkProof, ListedConnector, NewConnect,
-    NewEvent, NewSigningKey, OpenedConnect, Probed, SessionLink, SettingsChange, SettingsName,
-    SigningKey, Slug, StartedConnect, WebhookEndpoint, WebhookScope,
+    AccountSettings, AccountWebhook, AppChange, Callback, ConnectEnd, ConnectFault, ConnectOptions,
+    ConnectOutcome, ConnectSession, Credential, CredentialState, CredentialStatus, CustomConnector,
+    Error, Event, EventType, FieldFault, FieldLink, Integration, LinkProof, ListedConnector,
+    NewConnect, NewEvent, NewSigningKey, OpenedConnect, Probed, SessionLink, SettingsChange,
+    SettingsName, SigningKey, Slug, StartedConnect, WebhookEndpoint, WebhookScope,
 };
 use tenon_connector::connector::Connector;
 use tenon_contract::plan::AppPlan;
