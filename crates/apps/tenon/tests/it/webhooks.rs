@@ -18,7 +18,7 @@ const SIGNING: &str = "app-signing-canary-1";
 struct Stage {
     product: Product,
     connector: String,
-    /// The workflow that hears the app's events, and the one that hears those of one account.
+    /// Ids of the workflow that hears the app's events, and of the one that hears those of one account.
     workflows: [String; 2],
     users: [String; 2],
     accounts: [String; 2],
@@ -95,8 +95,7 @@ impl Stage {
         for (webhook, events) in [("team", json!(["message"])), ("repo", json!([]))] {
             let name = fresh_name();
             let trigger = json!({ "type": "webhook", "webhook": webhook, "events": events });
-            product.apply(&workflow(&name, &connector, trigger)).await;
-            workflows.push(name);
+            workflows.push(product.apply(&workflow(&name, &connector, trigger)).await);
         }
         let users = [fresh_name(), fresh_name()];
         let teams = [fresh_name(), fresh_name()];
