@@ -33,6 +33,15 @@ pub(crate) struct Key {
     pub(crate) position: Option<Position>,
 }
 
+impl Key {
+    /// What its texts take, in bytes.
+    fn bytes(&self) -> usize {
+        let search = self.search.as_ref().map_or(0, String::len);
+        let position = self.position.as_ref().map_or(0, |it| it.to_text().len());
+        self.source.len() + self.chosen.len() + search + position
+    }
+}
+
 /// The pages.
 pub(crate) struct Cache {
     settings: CacheSettings,
@@ -88,7 +97,7 @@ impl Cache {
     ) {
         let ttl = Duration::from_secs(seconds.into()).min(self.settings.ttl_max);
         let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
-        let bytes = page.options.bytes() + key.source.len() + key.chosen.len() + ENTRY_BYTES;
+        let bytes = page.options.bytes() + key.bytes() + ENTRY_BYTES;
         let is_too_large = bytes > self.settings.bytes_max / 4;
         if ttl.is_zero() || is_too_large || self.settings.entries_max == 0 {
             return;

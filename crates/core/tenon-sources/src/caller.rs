@@ -9,6 +9,7 @@ use tenon_connector::answer::Verdict;
 use tenon_connector::call::{Answer, Call};
 use tenon_connector::connector::Connector;
 use tenon_connector::data_source::{Page, PageRun, Query};
+use tenon_connector::inject;
 use tenon_connector::manifest::data_sources::Select;
 use tenon_connector::manifest::proxy::ErrorKind;
 use tenon_connector::request::BuildLimits;
@@ -62,6 +63,14 @@ impl<'a> Caller<'a> {
         let mut page = taken.map_err(|error| self.cleaned(error.into()))?;
         let secrets = self.ready.scrubber();
         page.options.clean(&|text| secrets.masked(text));
+        if let Some(next) = &mut page.next {
+            // It goes to a browser, and comes back.
+            next.forget(&inject::protected_names(self.ready.auth(), None));
+            if next.holds(&|text| secrets.masked(text).is_some()) {
+                let reason = format!("the next page of {} repeats the credential", self.name());
+                return Err(Error::Provider { reason });
+            }
+        }
         Ok(page)
     }
 

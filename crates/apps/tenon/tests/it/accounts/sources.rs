@@ -42,6 +42,14 @@ pub fn data_sources() -> Value {
         "refused_list": list("/refused-list", json!({})),
         "busy_list": list("/busy-list", json!({})),
         "moved_list": list("/moved-list", json!({})),
+        "leaky_list": {
+            "kind": "select", "title": "Leaky", "request": {"url": "/leaky-list"},
+            "pagination": {
+                "items": "{{response.body.all}}",
+                "next": {"type": "url", "url": "{{response.body.next}}"},
+            },
+            "label": "{{item.name}}", "value": "{{item.id}}",
+        },
         "colors": {"kind": "static", "title": "Colors", "options": [
             {"label": "Red", "value": "red"}, {"label": "Blue", "value": "blue"},
         ]},
@@ -78,6 +86,7 @@ pub fn answer(call: &Call, token: &str) -> Option<Reply> {
         "/moved-list" => {
             return Some(Reply::json(302, &json!({})).header("location", "/boards"));
         }
+        "/leaky-list" => json!({"all": [], "next": format!("/leaky-list?key={token}")}),
         path => {
             let board = path.strip_prefix("/boards/")?.strip_suffix("/cards")?;
             json!({"all": [named("c1", &format!("Card of {board}"))]})
@@ -261,6 +270,7 @@ async fn a_dead_account_shows_nothing_and_asks_to_be_connected_again() {
     let credential = portal.stage.connect_by_key(&user, &key).await;
     portal.options("boards", json!({})).await;
     portal.stage.provider.refuse(&key);
+    let mut calls = 0;
     for (source, more) in [("cards", chosen("b1")), ("cards", chosen("b1")), ("boards", json!({}))]
     {
         let (status, refused) = portal.ask(&user, source, more).await;
@@ -270,8 +280,13 @@ async fn a_dead_account_shows_nothing_and_asks_to_be_connected_again() {
         let message = refused["meta"]["message"].as_str().expect("a message");
         assert!(message.contains("connected again"), "{message}");
         assert!(!refused.to_string().contains(&key), "the key is shown: {refused:#}");
+        // Once with what was at hand, and once with what the vault has now: it may be newer.
+        if calls == 0 {
+            calls = portal.stage.provider.api.calls().len();
+            assert_eq!(portal.calls_of("/boards/b1/cards"), 2);
+        }
     }
-    assert_eq!(portal.calls_of("/boards/b1/cards"), 1, "a dead key was tried again");
+    assert_eq!(portal.stage.provider.api.calls().len(), calls, "a dead key was tried again");
     portal.stage.credential_in(&credential, "invalid").await;
 }
 
@@ -297,6 +312,8 @@ async fn what_the_provider_refuses_is_said_without_secrets_and_its_limits_hold()
     for (source, wanted) in [
         ("refused_list", "403: *** may not"),
         ("moved_list", "302"),
+        // The address would go to a browser as the cursor.
+        ("leaky_list", "repeats the credential"),
         ("busy_list", "takes no more calls for now"),
         ("busy_list", "takes no more calls for now"),
         // The limit is the account's, whatever is asked.
