@@ -244,7 +244,11 @@ impl<'a> PageRun<'a> {
     /// What an answer means.
     #[must_use]
     pub fn judge(&self, answer: &Answer) -> Verdict {
-        classify(self.connector, &self.spec.errors, &Reading::of(answer), &self.ctx)
+        self.verdict(&Reading::of(answer))
+    }
+
+    fn verdict(&self, reading: &Reading) -> Verdict {
+        classify(self.connector, &self.spec.errors, reading, &self.ctx)
     }
 
     /// Takes the answer of the call to `at`.
@@ -252,11 +256,11 @@ impl<'a> PageRun<'a> {
     /// # Errors
     /// What the answer means where it is an error, or that it is not as the manifest says.
     pub fn receive(mut self, answer: &Answer, at: &Url) -> Result<Page, SourceError> {
-        let verdict = self.judge(answer);
+        let reading = Reading::of(answer);
+        let verdict = self.verdict(&reading);
         if verdict.kind != ErrorKind::Ok {
             return Err(SourceError::Answer { status: answer.status.as_u16(), verdict });
         }
-        let reading = Reading::of(answer);
         let (items, next) = match self.pager.take() {
             Some(mut pager) => {
                 let taken = pager.take(&reading, answer.body.len(), at, &self.scope());

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tenon_config::AccountView;
+use tenon_contract::plan::IntegrationPlan;
+use tenon_credentials::access::Account;
 use tenon_domain::{EndUserId, ProjectId};
+use tenon_sources::Sources;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -12,8 +15,8 @@ pub struct Ask<'a> {
     pub project: ProjectId,
     /// Whose account.
     pub user: &'a EndUserId,
-    /// The connector.
-    pub connector: &'a str,
+    /// The integration, with its connector.
+    pub integration: &'a IntegrationPlan,
     /// The account.
     pub account: &'a AccountView,
     /// The source's key.
@@ -64,6 +67,9 @@ pub enum SourceError {
         /// What it said.
         reason: String,
     },
+    /// The vault is away: try again later.
+    #[error("the account cannot be opened now")]
+    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Loads options with a user's account.
@@ -73,17 +79,48 @@ pub trait DataSources: Send + Sync + 'static {
     async fn options(&self, ask: Ask<'_>) -> Result<Options, SourceError>;
 }
 
-/// For connectors that describe no data sources, which at present is all of them: every source is
-/// [`SourceError::Unknown`].
+/// For a process that cannot open accounts: nothing can be asked of a provider.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoDataSources;
 
 #[async_trait]
 impl DataSources for NoDataSources {
+    async fn options(&self, _: Ask<'_>) -> Result<Options, SourceError> {
+        let reason = "this installation has no vault, so no account can be used".to_owned();
+        Err(SourceError::Provider { reason })
+    }
+}
+
+/// What connectors describe, asked of the provider with the user's account.
+#[async_trait]
+impl DataSources for Sources {
     async fn options(&self, ask: Ask<'_>) -> Result<Options, SourceError> {
-        Err(SourceError::Unknown {
-            connector: ask.connector.to_owned(),
+        let credential = ask.account.credential.plan();
+        let Ask { project, user, integration, .. } = ask;
+        let account = Account { project, user, integration, credential: &credential };
+        let asked = tenon_sources::Ask {
+            source: ask.source,
+            chosen: &ask.parameters,
+            search: ask.search.as_deref(),
+            cursor: ask.cursor.as_deref(),
+        };
+        let found = Self::options(self, account, asked).await;
+        let found = found.map_err(|error| told(error, &ask))?;
+        Ok(Options { records: found.records, next_cursor: found.next_cursor })
+    }
+}
+
+fn told(error: tenon_sources::Error, ask: &Ask<'_>) -> SourceError {
+    use tenon_sources::Error;
+    let reason = error.to_string();
+    match error {
+        Error::NoConnector { .. } | Error::UnknownSource => SourceError::Unknown {
+            connector: ask.integration.connector.clone(),
             source_key: crate::view::short(ask.source),
-        })
+        },
+        Error::Parameters { reason } => SourceError::Parameters { reason },
+        Error::Account { reason } => SourceError::Account { reason },
+        Error::Limited { .. } | Error::Provider { .. } => SourceError::Provider { reason },
+        Error::Away(_) => SourceError::Away(Box::new(error)),
     }
 }

@@ -241,11 +241,57 @@ pub struct Integrations {
     pub wait_max_ms: u64,
     /// The same once a step has read something.
     pub wait_amid_pages_max_ms: u64,
+    /// Options that a provider has.
+    pub sources: IntegrationSources,
 }
 
 impl Default for Integrations {
     fn default() -> Self {
-        Self { wait_max_ms: 2_000, wait_amid_pages_max_ms: 120_000 }
+        Self {
+            wait_max_ms: 2_000,
+            wait_amid_pages_max_ms: 120_000,
+            sources: IntegrationSources::default(),
+        }
+    }
+}
+
+/// `[integrations.sources]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IntegrationSources {
+    /// How long one call may take.
+    pub timeout_ms: u64,
+    /// The largest answer that is read, in bytes.
+    pub response_bytes_max: usize,
+    /// The longest wait for a provider's rate limit.
+    pub wait_max_ms: u64,
+    /// Options that are shown at once.
+    pub options_max: usize,
+    /// Pages that are looked through in one request, where the provider does not search.
+    pub find_pages_max: u32,
+    /// Options with which such a search is content.
+    pub find_enough: usize,
+    /// The longest time that a page is kept.
+    pub cache_ttl_max_ms: u64,
+    /// Pages that are kept; 0 for none.
+    pub cache_entries_max: usize,
+    /// About how much memory they take, in bytes.
+    pub cache_bytes_max: usize,
+}
+
+impl Default for IntegrationSources {
+    fn default() -> Self {
+        Self {
+            timeout_ms: 20_000,
+            response_bytes_max: 8 << 20,
+            wait_max_ms: 2_000,
+            options_max: 2_000,
+            find_pages_max: 10,
+            find_enough: 20,
+            cache_ttl_max_ms: 300_000,
+            cache_entries_max: 10_000,
+            cache_bytes_max: 64 << 20,
+        }
     }
 }
 

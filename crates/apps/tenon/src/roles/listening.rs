@@ -6,7 +6,7 @@ use anyhow::Context;
 use axum::Router;
 use tenon_api::ApiState;
 use tenon_config::{Configuration, InstallationKey};
-use tenon_connect::sources::NoDataSources;
+use tenon_connect::sources::{DataSources, NoDataSources};
 use tenon_connect::{AccountAuth, ConnectState, Embedded};
 use tenon_contract::user_token::UserTokens;
 use tenon_exec::ports::script::FunctionRunner;
@@ -15,6 +15,7 @@ use tenon_gateway::webhooks::Webhooks;
 use tenon_http_kit::with_layers;
 
 use tenon_proxy::{CallLog, Credentials, Proxy, ProxyParts};
+use tenon_sources::{Sources, SourcesParts};
 use tenon_vault::policy::Caller;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -43,8 +44,8 @@ pub(super) fn routes(
     if let Some(configuration) = configuration {
         let state = api(parts, shared, configuration, listening)?;
         router = router.merge(tenon_api::router(state));
-        router =
-            router.merge(tenon_connect::router(connect(parts, shared, configuration, public_url)));
+        let connect = connect(parts, shared, configuration, public_url)?;
+        router = router.merge(tenon_connect::router(connect));
     }
     if parts.roles.has(Role::Gateway) {
         router = router.merge(tenon_gateway::router(GatewayState {
@@ -110,18 +111,29 @@ fn connect(
     shared: &Shared,
     configuration: &Configuration,
     public_url: &Url,
-) -> ConnectState {
+) -> anyhow::Result<ConnectState> {
     let access = shared.accounts.access(Caller::Api).cloned();
-    ConnectState {
+    let sources: Arc<dyn DataSources> = match &access {
+        Some(access) => Arc::new(Sources::new(SourcesParts {
+            access: access.clone(),
+            egress: shared.accounts.egress()?,
+            quotas: shared.quotas.clone(),
+            catalog: shared.accounts.catalog.clone(),
+            clock: shared.clock.clone(),
+            settings: parts.settings.data_sources(),
+        })),
+        None => Arc::new(NoDataSources),
+    };
+    Ok(ConnectState {
         plans: shared.plans.clone(),
         config: configuration.clone(),
         catalog: shared.accounts.catalog.clone(),
-        sources: Arc::new(NoDataSources),
+        sources,
         account_auth: access.map(|access| Arc::new(access) as Arc<dyn AccountAuth>),
         assets: Arc::new(Embedded::new(PORTAL_FILES)),
         clock: shared.clock.clone(),
         settings: Arc::new(parts.settings.connecting(public_url.clone())),
-    }
+    })
 }
 
 fn api(

@@ -57,6 +57,32 @@ impl Position {
         if is_cursor && position.number > 0 { Ok(position) } else { Err(PositionError) }
     }
 
+    /// Takes these parameters out of the page's URL. Some providers repeat the credential there,
+    /// which is put in anew for each call.
+    pub fn forget(&mut self, parameters: &[String]) {
+        let Some(url) = &mut self.url else { return };
+        let is_kept = |name: &str| !parameters.iter().any(|it| it.eq_ignore_ascii_case(name));
+        if url.query_pairs().all(|(name, _)| is_kept(&name)) {
+            return;
+        }
+        let kept: Vec<(String, String)> =
+            url.query_pairs().into_owned().filter(|(name, _)| is_kept(name)).collect();
+        url.set_query(None);
+        if !kept.is_empty() {
+            url.query_pairs_mut().extend_pairs(kept);
+        }
+    }
+
+    /// Whether any of its texts is one for which `is_secret` holds.
+    #[must_use]
+    pub fn holds(&self, is_secret: &dyn Fn(&str) -> bool) -> bool {
+        let cursor = self.cursor.as_str().is_some_and(is_secret);
+        let parts = self.url.iter().flat_map(|url| url.query_pairs());
+        cursor
+            || self.url.as_ref().is_some_and(|url| is_secret(url.as_str()))
+            || parts.into_iter().any(|(_, value)| is_secret(&value))
+    }
+
     /// Whether it is a page of the request to `first`: the same host, and the same path or one
     /// that goes on from it.
     ///
@@ -104,6 +130,25 @@ mod tests {
         ] {
             assert_eq!(Position::parse(text), Err(PositionError), "{text}");
         }
+    }
+
+    #[test]
+    fn a_credential_in_the_next_pages_address_is_forgotten() {
+        let names = ["access_token".to_owned()];
+        let is_secret = |text: &str| text.contains("s3cret/1");
+        let url = "https://api.example.com/x?Access_Token=s3cret%2F1&page=2&q=a%26b";
+        let mut with = position(Some(url));
+        assert!(with.holds(&is_secret), "the value is found however it is written");
+        with.forget(&names);
+        assert!(!with.holds(&is_secret));
+        let kept = "https://api.example.com/x?page=2&q=a%26b";
+        assert_eq!(with, position(Some(kept)));
+        let mut only = position(Some("https://api.example.com/x?access_token=s3cret%2F1"));
+        only.forget(&names);
+        assert_eq!(only, position(Some("https://api.example.com/x")));
+        let mut other = position(None);
+        other.forget(&names);
+        assert!(!other.holds(&is_secret) && other.holds(&|text| text == "a/b"));
     }
 
     #[test]

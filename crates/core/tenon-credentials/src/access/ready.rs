@@ -117,7 +117,8 @@ impl Ready {
     }
 
     /// Takes the account's secrets out of texts.
-    pub(crate) fn scrubber(&self) -> Scrubber {
+    #[must_use]
+    pub fn scrubber(&self) -> Scrubber {
         self.plain.scrubber()
     }
 

@@ -12,7 +12,7 @@ const TEXT_CHARS_MAX: usize = 300;
 
 /// Knows the secrets of one account. Wiped when it is dropped.
 #[derive(Default)]
-pub(crate) struct Scrubber(Vec<String>);
+pub struct Scrubber(Vec<String>);
 
 impl Scrubber {
     /// Takes up every text of an object.
@@ -32,14 +32,21 @@ impl Scrubber {
         self.0.append(&mut other.0);
     }
 
+    /// The text with its secrets masked; `None` where it holds none.
+    #[must_use]
+    pub fn masked(&self, text: &str) -> Option<String> {
+        let is_clean = !self.0.iter().any(|secret| text.contains(secret.as_str()));
+        (!is_clean).then(|| self.without(text))
+    }
+
+    fn without(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |clean, secret| clean.replace(secret.as_str(), "***"))
+    }
+
     /// The text without secrets and control characters, cut to a length that people read.
-    pub(crate) fn clean(&self, text: &str) -> String {
-        let mut clean = text.to_owned();
-        for secret in &self.0 {
-            if clean.contains(secret.as_str()) {
-                clean = clean.replace(secret.as_str(), "***");
-            }
-        }
+    #[must_use]
+    pub fn clean(&self, text: &str) -> String {
+        let clean = self.without(text);
         let is_plain = |c: &char| !c.is_control();
         clean.chars().filter(is_plain).take(TEXT_CHARS_MAX).collect()
     }

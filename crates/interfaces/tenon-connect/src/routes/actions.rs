@@ -76,17 +76,18 @@ async fn options(
         .into_iter()
         .filter_map(|one| Some((one.key, value_of(&one.source)?.clone())))
         .collect();
+    let plan = caller.plan.integrations.iter().find(|one| one.id == integration.id);
     let ask = Ask {
         project: caller.project,
         user: &caller.user,
-        connector: &integration.connector,
+        integration: plan.ok_or_else(Problem::not_found)?,
         account,
         source: &request.source_key,
         parameters,
         cursor,
         search,
     };
-    let options = connect.sources.options(ask).await.map_err(|error| refused(&error))?;
+    let options = connect.sources.options(ask).await.map_err(|error| refused(&connect, error))?;
     let output = json!({ "records": options.records, "nextPageCursor": options.next_cursor });
     Ok(Json(json!({ "output": output })))
 }
@@ -108,7 +109,7 @@ fn cursor_of(cursor: &Value) -> Result<Option<String>, WireProblem> {
     }
 }
 
-fn refused(error: &SourceError) -> WireProblem {
+fn refused(connect: &Connect, error: SourceError) -> WireProblem {
     let detail = error.to_string();
     match error {
         SourceError::Unknown { .. } => not_found(detail),
@@ -119,6 +120,10 @@ fn refused(error: &SourceError) -> WireProblem {
         }
         SourceError::Provider { .. } => {
             WireProblem::from(Problem::new(&codes::SOURCE_FAILED).detail(detail)).of_integration()
+        }
+        SourceError::Away(source) => {
+            let after = connect.settings.retry_after;
+            Problem::unavailable("open an account for a list", after, &*source).into()
         }
     }
 }

@@ -281,6 +281,7 @@ impl WireSdkConfig {
         let first = first.unwrap_or_default();
         let is_oauth = methods.first().is_some_and(|method| is_by_browser(&method.kind));
         let mut data_sources = DataSources::new();
+        source::add_declared(&mut data_sources, connector.manifest());
         for method in methods {
             let setup = setup_fields(connector, method);
             let fields = asked_fields(connector, method).into_iter().chain(setup.iter());

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
-use tenon_connector::manifest::fields::Field;
+use tenon_connector::manifest::Manifest;
+use tenon_connector::manifest::data_sources::{self as declared, SourceKind};
+use tenon_connector::manifest::fields::{Field, FieldOption};
 use tenon_domain::portal::{Input, InputKind};
 
 /// An option of a list.
@@ -12,6 +14,12 @@ use tenon_domain::portal::{Input, InputKind};
 pub(crate) struct WireOption {
     pub(crate) label: String,
     pub(crate) value: String,
+}
+
+impl WireOption {
+    fn of(option: &FieldOption) -> Self {
+        Self { label: option.label.clone(), value: option.value.clone() }
+    }
 }
 
 /// Options that the provider has; loaded with `POST sdk/actions` under the key.
@@ -84,8 +92,62 @@ pub(crate) fn static_key(place: &str, input: &str) -> String {
     format!("{place}.{input}")
 }
 
-/// Adds what an input takes its options from. A source of several parts has the keys
-/// `<source>.main`, `.dependent` and `.fields`.
+/// Adds the data sources that the connector describes, whether or not an input uses them: the
+/// builder's own page may. Parts are lists of their own, with their own keys.
+pub(crate) fn add_declared(sources: &mut DataSources, manifest: &Manifest) {
+    for (key, source) in &manifest.data_sources {
+        let wire = match &source.kind {
+            SourceKind::Select(_) => DataSource::Dynamic(list(manifest, key)),
+            SourceKind::Static(fixed) => DataSource::Other(OtherSource::Static {
+                id: key.clone(),
+                title: source.title.clone(),
+                values: fixed.options.iter().map(WireOption::of).collect(),
+            }),
+            SourceKind::FieldMapper(declared::FieldMapper { records, fields }) => {
+                DataSource::Other(OtherSource::FieldMapper {
+                    id: key.clone(),
+                    title: source.title.clone(),
+                    record_source: list(manifest, records),
+                    field_source: list(manifest, fields),
+                })
+            }
+            SourceKind::Combo(declared::Combo { main, dependent }) => {
+                DataSource::Other(OtherSource::Combo {
+                    id: key.clone(),
+                    title: source.title.clone(),
+                    main_input_source: list(manifest, main),
+                    dependent_input_source: list(manifest, dependent),
+                })
+            }
+            SourceKind::DynamicCombo(declared::DynamicCombo { main, dependent, fields }) => {
+                DataSource::Other(OtherSource::DynamicCombo {
+                    id: key.clone(),
+                    title: source.title.clone(),
+                    main_input_source: list(manifest, main),
+                    dependent_input_source: list(manifest, dependent),
+                    variable_input_source: list(manifest, fields),
+                    hover_display_text: source.title.clone(),
+                })
+            }
+        };
+        sources.insert(key.clone(), wire);
+    }
+}
+
+/// A list, by its key. One that never changes is asked for like the others where it is a part.
+fn list(manifest: &Manifest, key: &str) -> DynamicSource {
+    let source = manifest.data_sources.get(key);
+    let title = source.map_or(key, |source| source.title.as_str());
+    let depends_on = match source.map(|source| &source.kind) {
+        Some(SourceKind::Select(select)) => select.depends_on.as_slice(),
+        _ => &[],
+    };
+    let depends_on: Vec<&str> = depends_on.iter().map(String::as_str).collect();
+    dynamic(key.to_owned(), title, &depends_on)
+}
+
+/// Adds what an input takes its options from, where the connector does not describe it. A source
+/// of several parts then has the keys `<source>.main`, `.dependent` and `.fields`.
 pub(crate) fn add_input(sources: &mut DataSources, place: &str, input: &Input) {
     let title = input.title.as_str();
     let part = |source: &str, part: &str| format!("{source}.{part}");
@@ -150,14 +212,10 @@ pub(crate) fn add_field(sources: &mut DataSources, field: &Field) {
         return;
     }
     let key = static_key("connect", &field.name);
-    let values = field
-        .options
-        .iter()
-        .map(|option| WireOption { label: option.label.clone(), value: option.value.clone() });
     let source = OtherSource::Static {
         id: key.clone(),
         title: field.title.clone(),
-        values: values.collect(),
+        values: field.options.iter().map(WireOption::of).collect(),
     };
     sources.entry(key).or_insert(DataSource::Other(source));
 }

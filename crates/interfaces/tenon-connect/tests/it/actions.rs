@@ -40,6 +40,18 @@ async fn failures_are_told_by_whose_they_are() {
     stage.connect("ann").await;
     let body = ask(&stage, source("broken")).await.refused(424, "source_failed");
     assert_eq!(body["meta"], json!({"isIntegrationError": true, "message": "Acme says: no"}));
+    let body = ask(&stage, source("dead")).await.refused(422, "credential_invalid");
+    assert_eq!(
+        body["meta"],
+        json!({
+            "isIntegrationError": true,
+            "message": "the account has to be connected again: it was revoked",
+        })
+    );
+    let body = ask(&stage, source("unchosen")).await.refused(422, "invalid_field");
+    assert!(body.to_string().contains("choose `bases` first"), "{body}");
+    let body = ask(&stage, source("away")).await.refused(503, "unavailable");
+    assert!(!body.to_string().contains("sleeps"), "a cause is shown: {body}");
     let body = ask(&stage, source("nothing")).await.refused(404, "not_found");
     assert!(body["meta"].get("isIntegrationError").is_none(), "it is the builder's mistake");
     ask(&stage, json!({"action": "nothing", "sourceKey": "x"})).await.refused(404, "not_found");

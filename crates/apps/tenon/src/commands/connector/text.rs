@@ -11,6 +11,7 @@ use tenon_connector::field_values::is_secret;
 use tenon_connector::fixture::{Checked, Problem};
 use tenon_connector::manifest::actions::Effect;
 use tenon_connector::manifest::auth::{AuthKind, AuthMethod};
+use tenon_connector::manifest::data_sources::SourceKind;
 use tenon_domain::workflow::Diagnostic;
 
 use super::folder::Read;
@@ -147,7 +148,27 @@ pub fn connector_page(connector: &Connector, paint: Paint) -> String {
         }
         page += &format!("\n{table}\n");
     }
+    if !manifest.data_sources.is_empty() {
+        let mut table = terminal::table(&["data source", "title", "kind"], paint);
+        for (key, source) in &manifest.data_sources {
+            let kind = source_name(&source.kind);
+            let title = one_line(&source.title, CELL_CHARS_MAX);
+            table.add_row(vec![key.as_str(), title.as_str(), kind]);
+        }
+        page += &format!("\n{table}\n");
+    }
     page
+}
+
+/// As the manifest writes it.
+fn source_name(kind: &SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Select(_) => "select",
+        SourceKind::Static(_) => "static",
+        SourceKind::FieldMapper(_) => "field_mapper",
+        SourceKind::Combo(_) => "combo",
+        SourceKind::DynamicCombo(_) => "dynamic_combo",
+    }
 }
 
 /// What came of checking folders: problems with their source lines, failed fixtures with what

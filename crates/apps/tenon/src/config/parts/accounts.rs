@@ -174,6 +174,27 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// For options that a provider has.
+    #[must_use]
+    pub fn data_sources(&self) -> tenon_sources::Settings {
+        let sources = &self.integrations.sources;
+        tenon_sources::Settings {
+            timeout: ms(sources.timeout_ms),
+            response_bytes_max: sources.response_bytes_max,
+            wait_max: ms(sources.wait_max_ms),
+            options_max: sources.options_max,
+            find_pages_max: sources.find_pages_max,
+            find_enough: sources.find_enough,
+            cache: tenon_sources::CacheSettings {
+                ttl_max: ms(sources.cache_ttl_max_ms),
+                entries_max: sources.cache_entries_max,
+                bytes_max: sources.cache_bytes_max,
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,5 +218,6 @@ mod tests {
         assert_eq!(settings.configuring(), tenon_config::Limits::default());
         assert_eq!(settings.call_log(), CallLogSettings::default());
         assert_eq!(settings.integration_steps(), IntegrationLimits::default());
+        assert_eq!(settings.data_sources(), tenon_sources::Settings::default());
     }
 }

@@ -106,6 +106,9 @@ fn answer(call: &Call, oauth: &OauthProvider, refused: &Mutex<HashSet<String>>) 
         let text = format!("{token} is not a token that works");
         return Reply::json(401, &json!({ "error": text })).header("x-token", &token);
     }
+    if let Some(reply) = super::sources::answer(call, &token) {
+        return reply;
+    }
     match call.path.as_str() {
         "/me" => Reply::json(200, &json!({ "id": ACCOUNT_ID, "name": ACCOUNT_NAME })),
         "/refused" => {
@@ -171,6 +174,7 @@ pub fn manifest(name: &str, proxy: &Value) -> Value {
                 "method": "POST", "url": "/notes", "body": {"json": {"text": "{{input.text}}"}},
             },
         }],
+        "data_sources": super::sources::data_sources(),
     });
     if let (Some(rules), Some(more)) = (manifest["proxy"].as_object_mut(), proxy.as_object()) {
         rules.extend(more.clone());

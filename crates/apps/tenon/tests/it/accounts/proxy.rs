@@ -17,7 +17,7 @@ use crate::product::{answer, text_of};
 const PAUSE: Duration = Duration::from_millis(5_300);
 
 /// A token of a user, signed as the builder's backend does.
-fn user_token(key: &Value, user: &str) -> String {
+pub fn user_token(key: &Value, user: &str) -> String {
     let pem = text_of(&key["private_key"]);
     let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = STANDARD.decode(body).expect("PEM holds base64");

@@ -97,10 +97,15 @@ impl DataSources for Sources {
     async fn options(&self, ask: Ask<'_>) -> Result<Options, SourceError> {
         match ask.source {
             "channels" => {}
+            "dead" => return Err(SourceError::Account { reason: "it was revoked".to_owned() }),
+            "unchosen" => {
+                return Err(SourceError::Parameters { reason: "choose `bases` first".to_owned() });
+            }
+            "away" => return Err(SourceError::Away("the vault sleeps".into())),
             "broken" => return Err(SourceError::Provider { reason: "Acme says: no".to_owned() }),
             other => {
                 return Err(SourceError::Unknown {
-                    connector: ask.connector.to_owned(),
+                    connector: ask.integration.connector.clone(),
                     source_key: other.to_owned(),
                 });
             }

@@ -39,6 +39,38 @@ fn acme() -> Value {
             },
         ],
         "proxy": {"base_url": [{"url": "https://acme.example"}]},
+        "data_sources": data_sources(),
+    })
+}
+
+/// One of each kind. `channels`, which an input names, is not among them.
+fn data_sources() -> Value {
+    let list = |url: &str, depends_on: &[&str]| {
+        json!({
+            "kind": "select", "title": format!("List of {url}"), "depends_on": depends_on,
+            "request": {"url": url}, "items": "{{response.body}}",
+            "label": "{{item.name}}", "value": "{{item.id}}",
+        })
+    };
+    let mut fields = list("/fields", &["bases", "sheets"]);
+    fields["form"] = json!({"type": "{{item.type}}"});
+    json!({
+        "bases": list("/bases", &[]),
+        "sheets": list("/sheets", &["bases"]),
+        "sheet_fields": fields,
+        "objects": {"kind": "static", "title": "Objects", "options": [
+            {"label": "Contacts", "value": "contacts"},
+        ]},
+        "properties": list("/properties", &["objects"]),
+        "tables": {"kind": "combo", "title": "Tables", "main": "bases", "dependent": "sheets"},
+        "contacts": {
+            "kind": "field_mapper", "title": "Contacts", "records": "objects",
+            "fields": "properties",
+        },
+        "form": {
+            "kind": "dynamic_combo", "title": "Form", "main": "bases", "dependent": "sheets",
+            "fields": "sheet_fields",
+        },
     })
 }
 
