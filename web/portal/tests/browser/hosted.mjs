@@ -78,7 +78,7 @@ async function setUp() {
     ],
   });
   for (const manifest of [shop, keys]) {
-    await call("PUT", `/connectors/${manifest.name}`, manifest);
+    await call("PUT", `/connectors/custom.${manifest.name}`, manifest);
     await call("POST", "/integrations", { connector: `custom.${manifest.name}` });
   }
   const values = {
@@ -102,7 +102,7 @@ async function setUp() {
       integration: "custom.shop",
       portal: { title: "New orders", info: "One message for each order." },
       triggers: [{ type: "app_event", event: "order.created" }],
-      steps: [{ id: "wait", type: "delay", for: "1s" }],
+      steps: [{ id: "wait", type: "delay", seconds: 1 }],
       settings: { enabled_by_default: false },
     },
   ];
@@ -184,7 +184,7 @@ const scenarios = [
       problems.push(...(await lookAt(page, page.mainFrame(), "real-hosted-catalogue")));
       await button(page, "Key service").click();
       await page.getByRole("button", { name: /^Connect/ }).click();
-      await page.getByLabel("API key").fill("key-1");
+      await page.getByRole("textbox", { name: "API key" }).fill("key-1");
       await page.getByRole("button", { name: /^Connect/ }).click();
       await isConnected(page);
       await button(page, "Close").first().click();

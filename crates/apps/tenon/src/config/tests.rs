@@ -123,6 +123,22 @@ fn all_broken_rules_are_told_at_once() {
 }
 
 #[test]
+fn limits_of_the_portal_and_of_http2_fit_together() {
+    let file = "[connect]\nportal_link_ttl_ms = 2000\nportal_link_ttl_max_ms = 1000\n\
+                logo_bytes_max = 2000000\nportal_session_ttl_ms = 0\n\
+                [egress]\nhttp2_stream_window_bytes = 1000\n";
+    let text = message(from(file, &[]));
+    for part in [
+        "`connect.portal_link_ttl_ms` in /",
+        "`connect.logo_bytes_max` in /",
+        "`connect.portal_session_ttl_ms` in /",
+        "`egress.http2_stream_window_bytes` in /",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[test]
 fn pools_that_do_not_fit_the_embedded_server_are_refused() {
     let file = "[postgres]\nexecution_connections_max = 50\n";
     assert!(message(from(file, &[])).contains("must be at least 90"));

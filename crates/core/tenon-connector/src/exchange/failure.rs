@@ -130,11 +130,19 @@ impl Said {
 
     /// The code and text behind a sentence of ours.
     fn after(&self, sentence: &str) -> String {
+        match self.words() {
+            words if words.is_empty() => sentence.to_owned(),
+            words => format!("{sentence}: {words}"),
+        }
+    }
+
+    /// What was said, in the provider's words; empty where nothing was.
+    fn words(&self) -> String {
         match (&self.code, &self.text) {
-            (Some(code), Some(text)) => format!("{sentence}: {text} ({code})"),
-            (None, Some(text)) => format!("{sentence}: {text}"),
-            (Some(code), None) => format!("{sentence}: {code}"),
-            (None, None) => sentence.to_owned(),
+            (Some(code), Some(text)) => format!("{text} ({code})"),
+            (None, Some(text)) => text.clone(),
+            (Some(code), None) => code.clone(),
+            (None, None) => String::new(),
         }
     }
 }
@@ -328,7 +336,8 @@ pub(super) fn check_callback(params: &BTreeMap<String, String>) -> Result<(), Ex
     let text = text.and_then(|text| tidy(&text.chars().take(300).collect::<String>()));
     let said = Said { code: Some(code), text };
     if said.is(&["access_denied", "user_denied", "consent_required", "login_required"]) {
-        return Err(ExchangeError::Denied { reason: said.after("access was not granted") });
+        // Whoever tells it says that access was not granted.
+        return Err(ExchangeError::Denied { reason: said.words() });
     }
     if said.is(&["temporarily_unavailable", "server_error"]) {
         let reason = said.after("the provider cannot answer now");
