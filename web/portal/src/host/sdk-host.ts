@@ -13,7 +13,7 @@ import { OwnPopup } from "./own-popup";
 const CALL_TIMEOUT_MS = 60_000;
 const REPEAT_AFTER_MS = 1_000;
 const REPEATS_MAX = 20;
-/** What a browser says of a method that this version of the SDK does not have. */
+/** What a browser says of a function that the SDK, or the app, does not have. */
 const NO_METHOD = /is not a function/;
 
 interface Call {
@@ -114,7 +114,9 @@ export class SdkHost implements Host {
 
   async loadDropdown(key: string, page: PageRequest): Promise<Page> {
     const parameters = [key, page.cursor, page.search];
-    return readPage(await this.#call("_loadCustomDropdownOptions", parameters));
+    const loaded = this.#call("_loadCustomDropdownOptions", parameters);
+    // The app that opened the portal brought no options under this key.
+    return readPage(await loaded.catch((error) => (isMissing(error) ? {} : Promise.reject(error))));
   }
 
   async loadMapping(
@@ -166,7 +168,7 @@ export class SdkHost implements Host {
 
   /** The first versions of the SDK have no way to open the window for us. */
   async #beginOnOurOwn(request: OAuthRequest, error: unknown): Promise<void> {
-    if (!NO_METHOD.test(asFailure(error).message)) throw error;
+    if (!isMissing(error)) throw error;
     await this.#ownPopup.begin(request, this.#state?.portal?.redirectUrl);
   }
 
@@ -231,6 +233,10 @@ export class SdkHost implements Host {
     clearTimeout(call.timer);
     settle(call);
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return NO_METHOD.test(asFailure(error).message);
 }
 
 export function readPage(value: unknown): Page {

@@ -5,6 +5,7 @@ mod actions;
 mod apart;
 mod configurations;
 mod connecting;
+mod every_route;
 mod malformed;
 mod oauth;
 mod settings;
