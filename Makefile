@@ -9,10 +9,10 @@ ARGS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test lint bench
+.PHONY: help dev demo demo-app test lint bench
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # `exec` leaves no shell between make and tenon: Ctrl-C reaches tenon, make waits for it.
 dev: ## Start the whole product on this machine; Ctrl-C stops it
@@ -25,6 +25,13 @@ demo: ## Run the example workflows once and show their runs
 	@scripts/ensure-postgres.sh
 	@$(CARGO) build -p tenon
 	@exec $(TARGET)/debug/tenon demo $(ARGS)
+
+demo-app: ## Start an app that embeds Tenon, with a provider; Ctrl-C stops all of it
+	@scripts/ensure-postgres.sh
+	@scripts/ensure-portal.sh
+	@scripts/ensure-demo-app.sh
+	@$(CARGO) build -p tenon
+	@exec node examples/connect-app/start.mjs $(TARGET)/debug/tenon
 
 test: ## Run every test, on a real PostgreSQL and a real Redis
 	@scripts/ensure-test-tools.sh

@@ -59,6 +59,16 @@ if [ ! -f tests/oidc/node_modules/oidc-provider/package.json ]; then
   fi
 fi
 
+# So do the tests of the published SDK, which need Chromium as well.
+if [ ! -f tests/connect/node_modules/playwright-core/package.json ] && command -v npm >/dev/null; then
+  echo "installing for the tests: the published SDK, in three versions"
+  npm ci --prefix tests/connect --ignore-scripts --silent \
+    || echo "the published SDK could not be installed: its tests will be passed over" >&2
+fi
+if [ ! -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
+  echo "Chromium is not installed (set CHROMIUM to one): the tests in a browser will be passed over" >&2
+fi
+
 # So do the tests with stand-ins for providers.
 if [ ! -f tests/emulate/node_modules/emulate/package.json ] && command -v npm >/dev/null; then
   echo "installing for the tests: emulate"

@@ -95,8 +95,11 @@ impl Failure {
             Some(detail) => format!("{}: {detail}", self.code.title),
             None => self.code.title.to_owned(),
         };
-        let meta =
-            if self.is_integration { json!({ "isIntegrationError": true }) } else { json!({}) };
+        let meta = match self.is_integration {
+            // All that the SDK gives to an app then as the error's message.
+            true => json!({ "isIntegrationError": true, "message": message }),
+            false => json!({}),
+        };
         let body = json!({
             "message": message,
             "code": self.sdk_code.unwrap_or(self.code.name),

@@ -98,11 +98,13 @@ fn prefix(status: StatusCode) -> Bytes {
     if status.is_success() {
         return Bytes::from_static(b"{\"output\":");
     }
+    let message = format!("the provider answered {status}");
     let members = json!({
-        "message": format!("the provider answered {status}"),
         "code": "provider_error",
         "status": status.as_u16(),
-        "meta": { "isIntegrationError": true },
+        // The SDK's error has `meta` as its message, and the whole body beside it.
+        "meta": { "isIntegrationError": true, "message": message },
+        "message": message,
     });
     let mut text = members.to_string();
     text.pop();

@@ -176,7 +176,7 @@ class Outcome {
     if (event.source !== this.#popup || event.origin !== this.#origin) return;
     if (!isRecord(event.data)) return;
     if (event.data.type === "oauth_error_callback") this.failure = event.data;
-    else if (event.data.type !== "oauth_success_callback") return;
+    else if (event.data.type !== "tenon:connect") return;
     this.#wake?.();
   };
 }

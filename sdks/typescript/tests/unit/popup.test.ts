@@ -129,7 +129,7 @@ test("a forged success gives no account", async () => {
   const made = client.connectAccount("slack", { signal: control.signal }).catch(() => "none");
   await vi.advanceTimersByTimeAsync(10);
   const asked = server.asked.length;
-  say({ type: "oauth_success_callback", credential: { payload: { tenonSession: "x" } } });
+  say({ type: "tenon:connect", status: "connected", session_id: "x" });
   await vi.advanceTimersByTimeAsync(10);
   expect(server.asked.length).toBe(asked + 1);
   control.abort();

@@ -8,10 +8,13 @@ import { type JsonObject, list, object, text } from "../wire/read";
 import { type HostState, readUpdate } from "../wire/update";
 import { asFailure, Failure, failureOf } from "./failure";
 import type { Host, HostEvent, OAuthRequest, Page, PageRequest, RequestInit } from "./host";
+import { OwnPopup } from "./own-popup";
 
 const CALL_TIMEOUT_MS = 60_000;
 const REPEAT_AFTER_MS = 1_000;
 const REPEATS_MAX = 20;
+/** What a browser says of a function that the SDK, or the app, does not have. */
+const NO_METHOD = /is not a function/;
 
 interface Call {
   resolve(result: unknown): void;
@@ -28,6 +31,7 @@ export class SdkHost implements Host {
   readonly #options: SdkHostOptions;
   readonly #calls = new Map<string, Call>();
   readonly #listeners = new Set<(state: HostState) => void>();
+  readonly #ownPopup: OwnPopup;
   #origin?: string;
   #state?: HostState;
   #lastCall = 0;
@@ -35,6 +39,8 @@ export class SdkHost implements Host {
   /** Listens at once: the first update comes with the `load` event and is not repeated. */
   constructor(options: SdkHostOptions) {
     this.#options = options;
+    const call = (method: string, parameters: unknown[]) => this.#call(method, parameters);
+    this.#ownPopup = new OwnPopup({ window: options.window, call });
     options.window.addEventListener("message", (event) => this.#receive(event));
   }
 
@@ -73,13 +79,16 @@ export class SdkHost implements Host {
       endUserSuppliedValues: request.values,
     };
     if (!integration.needsInputsBeforeOAuth) {
-      await this.#call("startOAuthFlow", [integration.type, options]);
+      const started = this.#call("startOAuthFlow", [integration.type, options]);
+      await started.catch((error) => this.#beginOnOurOwn(request, error));
       return;
     }
     const prepared = this.#call("setHeadless", [true]);
     const started = this.#call("startOAuthFlow", [integration.type, options]);
     try {
       await Promise.all([prepared, started]);
+    } catch (error) {
+      await this.#beginOnOurOwn(request, error);
     } finally {
       await this.#callUntilHeard("setHeadless", [false]);
       // An update that was not sent meanwhile is sent now.
@@ -105,7 +114,9 @@ export class SdkHost implements Host {
 
   async loadDropdown(key: string, page: PageRequest): Promise<Page> {
     const parameters = [key, page.cursor, page.search];
-    return readPage(await this.#call("_loadCustomDropdownOptions", parameters));
+    const loaded = this.#call("_loadCustomDropdownOptions", parameters);
+    // The app that opened the portal brought no options under this key.
+    return readPage(await loaded.catch((error) => (isMissing(error) ? {} : Promise.reject(error))));
   }
 
   async loadMapping(
@@ -153,6 +164,12 @@ export class SdkHost implements Host {
     this.#call(method, parameters).catch((error) => {
       console.error(`the SDK could not run ${method}`, asFailure(error).message);
     });
+  }
+
+  /** The first versions of the SDK have no way to open the window for us. */
+  async #beginOnOurOwn(request: OAuthRequest, error: unknown): Promise<void> {
+    if (!isMissing(error)) throw error;
+    await this.#ownPopup.begin(request, this.#state?.portal?.redirectUrl);
   }
 
   /** Repeats a call that may be repeated: Chromium can lose a message while a popup opens. */
@@ -216,6 +233,10 @@ export class SdkHost implements Host {
     clearTimeout(call.timer);
     settle(call);
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return NO_METHOD.test(asFailure(error).message);
 }
 
 export function readPage(value: unknown): Page {

@@ -15,8 +15,9 @@ type Rgb = [number, number, number];
 export const DEFAULT_ACCENT = "#3450d1";
 const WHITE: Rgb = [255, 255, 255];
 const BLACK: Rgb = [0, 0, 0];
-const LIGHT_PANEL = WHITE;
-const DARK_PANEL: Rgb = [27, 29, 34];
+/** Of all surfaces that text stands on, the ones with the least contrast: `--soft-strong`. */
+const LIGHT_SURFACE: Rgb = [236, 238, 242];
+const DARK_SURFACE: Rgb = [44, 48, 56];
 const TEXT_CONTRAST = 4.5;
 
 export function paletteOf(colour: string | undefined): Palette {
@@ -26,8 +27,8 @@ export function paletteOf(colour: string | undefined): Palette {
   return {
     accent: hex(accent),
     onAccent: hex(onAccent),
-    inkOnLight: hex(readable(accent, LIGHT_PANEL, BLACK)),
-    inkOnDark: hex(readable(accent, DARK_PANEL, WHITE)),
+    inkOnLight: hex(readable(accent, LIGHT_SURFACE, BLACK)),
+    inkOnDark: hex(readable(accent, DARK_SURFACE, WHITE)),
   };
 }
 
@@ -48,11 +49,11 @@ export function contrast(a: Rgb, b: Rgb): number {
   return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
 }
 
-/** Moves a colour towards another until it can be read on the panel. */
-function readable(colour: Rgb, panel: Rgb, towards: Rgb): Rgb {
+/** Moves a colour towards another until it can be read on the surface. */
+function readable(colour: Rgb, surface: Rgb, towards: Rgb): Rgb {
   for (let share = 0; share <= 1; share += 0.05) {
     const mixed = mix(colour, towards, share);
-    if (contrast(mixed, panel) >= TEXT_CONTRAST) return mixed;
+    if (contrast(mixed, surface) >= TEXT_CONTRAST) return mixed;
   }
   return towards;
 }

@@ -51,6 +51,8 @@ export interface Portal {
   connectionError?: ConnectionError;
   showAfterInstall: boolean;
   mappingOptions: Record<string, MappingOptions>;
+  /** Where the provider sends the user back to, if that is a page of the builder's. */
+  redirectUrl?: string;
 }
 
 export interface HostState {
@@ -104,6 +106,7 @@ function readPortal(
     connectionError: readConnectionError(modal.connectionError),
     showAfterInstall: flag(modal.shouldShowPortalAfterInstall),
     mappingOptions: readMappingOptions(endUser.mapObjectFields),
+    redirectUrl: text(endUser.overrideRedirectUrl),
   };
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { uuid } from "./fixtures.mjs";
 import { lookAt } from "./harness.mjs";
-import { calls, eventNames, idOf, open, popupOf, portalOf, until } from "./steps.mjs";
+import { calls, choose, eventNames, idOf, open, popupOf, portalOf, until } from "./steps.mjs";
 import { createCredential } from "./stub-server.mjs";
 
 export const connectScenarios = [
@@ -275,8 +275,15 @@ export const connectScenarios = [
       popup = await popupOf(run, () => button("Try again").click());
       await popup.click("#allow");
       await page.getByText("Connected", { exact: true }).waitFor();
-      await page.getByRole("switch", { name: "New tickets" }).click();
       const stored = [...stub.credentials.values()][0].configurations[0];
+      await page.getByRole("switch", { name: "New tickets" }).click();
+      await page.getByText("Fill in the required settings", { exact: false }).waitFor();
+      assert.equal(
+        stored.workflowSettings[uuid(11)],
+        undefined,
+        "what all workflows need is missing",
+      );
+      await choose(page, "Channel", "#room-3");
       await until(() => stored.workflowSettings[uuid(11)]?.enabled === true);
       await page.reload();
       await page.getByText("Connected", { exact: true }).waitFor();

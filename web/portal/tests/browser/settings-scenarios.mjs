@@ -11,7 +11,8 @@ export const settingsScenarios = [
     needsStub: true,
     async run(run) {
       const { stub } = run;
-      createCredential(stub, idOf("chatter"), {}, "VALID", "team@acorn.example");
+      const made = createCredential(stub, idOf("chatter"), {}, "VALID", "team@acorn.example");
+      made.configurations[0].sharedSettings[uuid(101)] = "C7";
       const { portal, look, button } = await open(run, "chatter");
       stub.control.refuse = { "PATCH /projects": "The channel is archived." };
       await portal.getByRole("switch", { name: "Mention people" }).click();
@@ -35,6 +36,7 @@ export const settingsScenarios = [
       const { stub, page } = run;
       const first = createCredential(stub, idOf("chatter"), {}, "VALID", "first@acorn.example");
       const second = createCredential(stub, idOf("chatter"), {}, "VALID", "second@acorn.example");
+      second.configurations[0].sharedSettings[uuid(101)] = "C7";
       const { portal, look, button } = await open(run, "chatter", {
         allowMultipleCredentials: true,
       });

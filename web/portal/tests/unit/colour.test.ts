@@ -13,8 +13,8 @@ describe("paletteOf", () => {
       const colour = `#${value.toString(16).padStart(6, "0")}`;
       const palette = paletteOf(colour);
       expect(ratio(palette.accent, palette.onAccent), colour).toBeGreaterThanOrEqual(4.5);
-      expect(ratio(palette.inkOnLight, "#fff"), colour).toBeGreaterThanOrEqual(4.5);
-      expect(ratio(palette.inkOnDark, "#1b1d22"), colour).toBeGreaterThanOrEqual(4.5);
+      expect(ratio(palette.inkOnLight, "#eceef2"), colour).toBeGreaterThanOrEqual(4.5);
+      expect(ratio(palette.inkOnDark, "#2c3038"), colour).toBeGreaterThanOrEqual(4.5);
     }
   });
 

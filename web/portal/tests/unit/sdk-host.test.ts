@@ -105,4 +105,47 @@ describe("SdkHost", () => {
     expect(sent().at(-1)?.data.type).toBe("setModalState");
     vi.useRealTimers();
   });
+
+  it("opens the window itself for a version of the SDK that cannot, and tells it the end", async () => {
+    const popup = { location: { href: "" }, close: vi.fn() };
+    const open = vi.spyOn(window, "open").mockReturnValue(popup as unknown as Window);
+    receive(update());
+    const { integration } = states[0]?.portal ?? {};
+    if (!integration) throw new Error("no integration");
+    const begun = host.beginOAuth({ integration, values: {}, installOptions: {} });
+    const message = "this[e] is not a function";
+    receive({ messageType: "SDK_FUNCTION_ERROR", error: true, id: sent()[0]?.data.id, message });
+    await vi.waitFor(() => expect(sent()).toHaveLength(2));
+    const asked = sent()[1]?.data;
+    expect(asked).toMatchObject({
+      type: "sendConnectRequest",
+      parameters: [expect.stringMatching(/build-oauth/), {}, false],
+    });
+    const result = { redirectUrl: "https://tenon.example/oauth/start/x" };
+    receive({ messageType: "SDK_FUNCTION_RESPONSE", id: asked.id, result });
+    await begun;
+    expect(popup.location.href).toBe(result.redirectUrl);
+
+    const credential = { integrationId: "i-1", payload: {} };
+    const end = { type: "oauth_success_callback", credential };
+    receive(end, "https://evil.example", popup);
+    receive(end, "https://tenon.example", window);
+    expect(sent()).toHaveLength(2);
+    receive(end, "https://tenon.example", popup);
+    expect(sent()[2]?.data).toMatchObject({ type: "_oauthCallback", parameters: [credential] });
+    open.mockRestore();
+  });
+
+  it("opens no window of its own when the SDK failed for another reason", async () => {
+    const open = vi.spyOn(window, "open");
+    receive(update());
+    const { integration } = states[0]?.portal ?? {};
+    if (!integration) throw new Error("no integration");
+    const begun = host.beginOAuth({ integration, values: {}, installOptions: {} });
+    const failed = { messageType: "SDK_FUNCTION_ERROR", error: true, id: sent()[0]?.data.id };
+    receive({ ...failed, message: "popup was blocked by the browser window" });
+    await expect(begun).rejects.toMatchObject({ kind: "popup_blocked" });
+    expect(open).not.toHaveBeenCalled();
+    open.mockRestore();
+  });
 });

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bad_input;
+mod connect_sdk;
 mod durability;
 mod emulate;
 mod fan_out;

@@ -29,6 +29,19 @@ const QUERY_BYTES_MAX: usize = 16 << 10;
 /// The most parameters of a callback that are read.
 const PARAMETERS_MAX: usize = 50;
 
+/// The parameter of the link of a client that asks by itself how it ended.
+const ASKS: &str = "asks";
+/// What the cookie's value ends in then.
+const ASKS_MARK: &str = ".asks";
+
+/// What this browser's cookie says of a session.
+#[derive(Debug, PartialEq, Eq)]
+struct Kept {
+    nonce: String,
+    /// The client asks by itself whether the account is there.
+    asks: bool,
+}
+
 /// The browser routes.
 pub(super) fn routes() -> Router<Api> {
     Router::new()
@@ -58,7 +71,9 @@ async fn start(
         Err(error) => return Page::of_error(&error).into_response(),
     };
     let is_https = api.config.is_https();
-    let cookie = cookie(is_https, started.session.id, &started.nonce, COOKIE_SECONDS);
+    let mark = if asks(query.as_deref()) { ASKS_MARK } else { "" };
+    let value = format!("{}{mark}", started.nonce.as_str());
+    let cookie = cookie(is_https, started.session.id, &value, COOKIE_SECONDS);
     let location = HeaderValue::try_from(started.url.as_str());
     let (Ok(cookie), Ok(mut location)) = (cookie, location) else {
         // Both are made of characters that headers take; a page is better than a panic.
@@ -81,7 +96,8 @@ async fn callback(
         return Page::of_fault(&ConnectFault::Unknown).into_response();
     };
     let is_https = api.config.is_https();
-    let nonces = nonces(&headers, is_https);
+    let kept = kept(&headers, is_https);
+    let nonces = kept.iter().map(|(id, kept)| (*id, kept.nonce.clone())).collect();
     let end = match api.config.finish_connect(Callback { params, nonces }).await {
         Ok(end) => end,
         Err(error) => return Page::of_error(&error).into_response(),
@@ -89,7 +105,11 @@ async fn callback(
     if let ConnectOutcome::Failed { code, .. } = &end.outcome {
         tracing::info!(session.id = %end.session.id, code, "an account was not linked");
     }
-    let mut response = Page::of_end(&end).into_response();
+    let mut page = Page::of_end(&end);
+    if kept.get(&end.session.id).is_some_and(|kept| kept.asks) {
+        page.leave_success_to_be_asked();
+    }
+    let mut response = page.into_response();
     // The cookie has done its work.
     if let Ok(gone) = cookie(is_https, end.session.id, "", 0) {
         response.headers_mut().insert(SET_COOKIE, gone);
@@ -134,17 +154,24 @@ fn cookie(
     Ok(value)
 }
 
-/// The nonces in this browser's cookies, by session.
-fn nonces(headers: &HeaderMap, is_https: bool) -> BTreeMap<ConnectSessionId, String> {
+/// What this browser keeps, by session.
+fn kept(headers: &HeaderMap, is_https: bool) -> BTreeMap<ConnectSessionId, Kept> {
     let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     texts
         .flat_map(|text| text.split(';'))
         .filter_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;
             let session = name.strip_prefix(cookie_prefix(is_https))?.parse().ok()?;
-            Some((session, value.to_owned()))
+            let nonce = value.strip_suffix(ASKS_MARK);
+            let asks = nonce.is_some();
+            Some((session, Kept { nonce: nonce.unwrap_or(value).to_owned(), asks }))
         })
         .collect()
+}
+
+fn asks(query: Option<&str>) -> bool {
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs.any(|(name, value)| name == ASKS && value == "1")
 }
 
 /// What is said of an error that no session holds.
@@ -175,7 +202,19 @@ mod tests {
         let mut headers = HeaderMap::new();
         let text = format!("a=b; tenon-connect-{id}=plain; __Host-tenon-connect-{id}=host; x");
         headers.insert(COOKIE, HeaderValue::try_from(text).expect("it is a header"));
-        assert_eq!(nonces(&headers, true)[&id], "host");
-        assert_eq!(nonces(&headers, false)[&id], "plain");
+        assert_eq!(kept(&headers, true)[&id].nonce, "host");
+        assert_eq!(kept(&headers, false)[&id].nonce, "plain");
+    }
+
+    #[test]
+    fn a_client_that_asks_is_known_at_the_end() {
+        assert!(asks(Some("continue=1&asks=1")));
+        assert!(!asks(Some("continue=1&asks=0")));
+        let id = ConnectSessionId::new();
+        let mut headers = HeaderMap::new();
+        let text = format!("tenon-connect-{id}=abc.asks");
+        headers.insert(COOKIE, HeaderValue::try_from(text).expect("it is a header"));
+        let expected = Kept { nonce: "abc".to_owned(), asks: true };
+        assert_eq!(kept(&headers, false)[&id], expected);
     }
 }

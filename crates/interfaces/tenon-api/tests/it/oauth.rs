@@ -130,9 +130,10 @@ async fn the_end_tells_the_window_that_opened_it_and_nobody_else() {
         assert!(answer.text.contains(&credential_id(1).to_string()), "{}", answer.text);
         assert!(answer.text.contains("postMessage(end.message, end.origin)"), "{}", answer.text);
         let sdk = format!(
-            r#""sdk":{{"type":"oauth_success_callback","credential":{{"integrationId":"{}","payload":{{"tenonSession":"{}"}}}}}}"#,
+            r#""sdk":{{"type":"oauth_success_callback","credential":{{"integrationId":"{}","payload":{{"tenonSession":"{}","credentialId":"{}"}}}}}}"#,
             integration_id(),
-            session_id()
+            session_id(),
+            credential_id(1)
         );
         assert!(answer.text.contains(&sdk), "{}", answer.text);
         assert!(
@@ -140,6 +141,26 @@ async fn the_end_tells_the_window_that_opened_it_and_nobody_else() {
             "it has done its work"
         );
     }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_by_itself_is_told_failures_only() {
+    let bench = Bench::new();
+    let asking = || cookie("tenon-connect-").map(|text| format!("{text}.asks"));
+    bench.world.end_with(ConnectOutcome::Connected {
+        credential: credential_id(1),
+        account: None,
+        is_pending: false,
+    });
+    let answer = get(&bench, &callback(), asking()).await;
+    answer.says(200, "The account is connected.");
+    assert!(answer.text.contains(r#""sdk":null"#), "it would count twice: {}", answer.text);
+    bench.world.end_with(ConnectOutcome::Failed {
+        code: "connect_denied".to_owned(),
+        message: "access was not granted".to_owned(),
+    });
+    let answer = get(&bench, &callback(), asking()).await;
+    assert!(answer.text.contains("oauth_error_callback"), "{}", answer.text);
 }
 
 #[tokio::test]

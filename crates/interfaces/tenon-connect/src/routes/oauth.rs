@@ -37,6 +37,8 @@ const QUERY_BYTES_MAX: usize = 32 << 10;
 /// Said on `/oauth/start` by whoever knows that a person is there: the address was handed to the
 /// page of a signed-in user, and is in no message that a program might look at first.
 const BY_A_PERSON: &str = "continue=1";
+/// Said there too by clients that ask how it ended, and would hear of it twice if they were told.
+const ASKS: &str = "asks=1";
 
 /// What the SDK fetches.
 pub(super) fn api_routes() -> Router<Connect> {
@@ -168,7 +170,10 @@ async fn build(
     headers: HeaderMap,
 ) -> Result<Json<Value>, WireProblem> {
     let asked = Asked::read(query)?;
-    let url = open(&connect, &path, &asked, &headers).await?;
+    let mut url = open(&connect, &path, &asked, &headers).await?;
+    if asked.key().is_some() {
+        url = format!("{url}&{ASKS}");
+    }
     Ok(Json(json!({ "redirectUrl": url })))
 }
 

@@ -46,6 +46,9 @@ pub(crate) struct WireInput {
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_is_default: Option<bool>,
+    /// Empty, and there all the same: the SDK puts the app's options into a list that it finds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_dropdown_options: Option<[(); 0]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     saved_field_mappings: Option<Vec<Label>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,9 +125,12 @@ impl WireInput {
             InputKind::DynamicSelect { source } => {
                 Self { source_type: Some(source.clone()), ..self }
             }
-            InputKind::CustomDropdown { key } => {
-                Self { key: Some(key.clone()), key_is_default: Some(false), ..self }
-            }
+            InputKind::CustomDropdown { key } => Self {
+                key: Some(key.clone()),
+                key_is_default: Some(false),
+                custom_dropdown_options: Some([]),
+                ..self
+            },
             InputKind::Combo { source } => Self {
                 source_type: Some(source.clone()),
                 saved_field_mappings: labels(&[]),

@@ -5,6 +5,7 @@ mod actions;
 mod apart;
 mod configurations;
 mod connecting;
+mod every_route;
 mod hosted;
 mod malformed;
 mod oauth;

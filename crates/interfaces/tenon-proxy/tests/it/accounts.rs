@@ -113,6 +113,7 @@ async fn the_sdk_sees_a_dead_account_as_an_integration_error() {
     assert_eq!((answer.status.as_u16(), body["status"].as_u64()), (409, Some(409)));
     assert_eq!(body["meta"]["isIntegrationError"], true);
     assert_eq!(body["code"], "credential_invalid");
+    assert_eq!(body["meta"]["message"], body["message"], "the SDK shows no other text");
     assert!(body["message"].as_str().is_some_and(|text| text.contains("it was revoked")));
 }
 

@@ -105,6 +105,7 @@ async fn an_error_of_the_provider_is_marked_for_the_sdk() {
     assert_eq!(answer.status, 422);
     let body = answer.json();
     assert_eq!(body["meta"]["isIntegrationError"], true);
+    assert_eq!(body["meta"]["message"], body["message"], "the SDK shows no other text");
     assert_eq!(
         (body["status"].as_u64(), body["code"].as_str()),
         (Some(422), Some("provider_error"))

@@ -1,6 +1,7 @@
 //! Who may call, and with which account.
 
 use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
@@ -55,6 +56,56 @@ async fn a_users_token_speaks_for_that_user_alone() {
     assert_eq!(call(json!({ "sub": "user-1" }), "").await, 401);
     assert_eq!(call(json!({ "sub": "disabled", "exp": now() + 60 }), "").await, 403);
     assert_eq!(provider.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_hold_calls_nobody() {
+    let provider = provider().await;
+    let stage = Stage::new(&provider).await;
+    let [key, other] = [0, 1].map(|_| KeyPair::generate(KeySize::Rsa2048).expect("a key"));
+    let der = key.public_key().as_der().expect("it has one");
+    let pem = STANDARD.encode(der.as_ref());
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{pem}\n-----END PUBLIC KEY-----");
+    stage.plans.project.lock().signing_keys =
+        vec![SigningKeyPlan { id: "k".to_owned(), public_pem: pem.clone() }];
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({ "sub": "user-1", "exp": now() + 60 });
+    let good = signed(&key, &claims);
+    let (_, signature) = good.rsplit_once('.').expect("three parts");
+    let head = encode(&json!({ "alg": "RS256", "kid": "k" }));
+    let stranger = encode(&json!({ "sub": "user-2", "exp": now() + 60 }));
+    let confused =
+        format!("{}.{}", encode(&json!({ "alg": "HS256", "kid": "k" })), encode(&claims));
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, pem.as_bytes());
+    let tag = URL_SAFE_NO_PAD.encode(hmac::sign(&secret, confused.as_bytes()));
+    let custom = format!("/projects/{}/sdk/proxy/custom/{}/a", stage.project, stage.integration);
+    for (what, token) in [
+        ("another key", signed(&other, &claims)),
+        ("claims of somebody else", format!("{head}.{stranger}.{signature}")),
+        ("alg none", format!("{}.{}.", encode(&json!({ "alg": "none" })), encode(&claims))),
+        ("the public key as a secret", format!("{confused}.{tag}")),
+        ("nobody", signed(&key, &json!({ "exp": now() + 60 }))),
+    ] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("x-tenon-user", "user-1")];
+        for path in [stage.own("a"), stage.sdk("a"), custom.clone()] {
+            for method in [Method::GET, Method::POST, Method::DELETE] {
+                let answer = stage.client().call(method.clone(), &path, &headers, "").await;
+                assert_eq!(answer.status, 401, "{what}: {method} {path}");
+            }
+        }
+    }
+    assert!(provider.seen().is_empty());
+    let bearer = format!("Bearer {good}");
+    let headers = [("authorization", bearer.as_str())];
+    assert_eq!(stage.client().call(Method::GET, &stage.sdk("a"), &headers, "").await.status, 200);
+    {
+        let mut plan = stage.plans.project.lock();
+        plan.signing_keys.clear();
+        plan.revision += 1;
+    }
+    let revoked = stage.client().call(Method::GET, &stage.sdk("a"), &headers, "").await;
+    assert_eq!(revoked.status, 401, "its key was revoked");
 }
 
 #[tokio::test]

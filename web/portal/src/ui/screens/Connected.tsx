@@ -1,7 +1,9 @@
 // An integration with an account: which one, how it is, its settings and workflows.
 
 import * as Tabs from "@radix-ui/react-tabs";
+import { useState } from "react";
 import { configurationOf } from "../../model/accounts";
+import { validate } from "../../model/form";
 import { texts } from "../../texts";
 import type { Configuration, Credential } from "../../wire/credential";
 import type { HostState, Portal } from "../../wire/update";
@@ -11,6 +13,7 @@ import { Markdown } from "../Markdown";
 import { Notice } from "../Notice";
 import { Panel } from "../Panel";
 import { SharedSettings } from "../settings/SharedSettings";
+import { useAutosave } from "../settings/use-autosave";
 import { WorkflowCard } from "../settings/WorkflowCard";
 import { AccountPicker } from "./AccountPicker";
 import { DisconnectButton } from "./DisconnectButton";
@@ -83,13 +86,29 @@ interface SettingsProps {
 }
 
 function Settings({ portal, credentialId, configuration }: SettingsProps) {
+  const controller = useController();
   const { sharedInputs, workflows } = portal.config;
+  const autosave = useAutosave(sharedInputs, configuration.sharedSettings, (values) =>
+    controller.saveShared(credentialId, values),
+  );
+  const [isAwaited, setAwaited] = useState(false);
   if (workflows.length === 0 && sharedInputs.every((input) => input.hidden)) {
     return <p className="empty">{texts.settings.none}</p>;
   }
+  const shared = {
+    isComplete: Object.keys(validate(sharedInputs, autosave.values)).length === 0,
+    isSettled: autosave.isSettled,
+    flush: autosave.flush,
+    onWaiting: () => setAwaited(true),
+  };
   return (
     <>
-      <SharedSettings portal={portal} credentialId={credentialId} configuration={configuration} />
+      <SharedSettings
+        portal={portal}
+        credentialId={credentialId}
+        autosave={autosave}
+        showsAllErrors={isAwaited}
+      />
       {workflows.length > 0 ? (
         <section className="section">
           <div className="section-head">
@@ -103,6 +122,7 @@ function Settings({ portal, credentialId, configuration }: SettingsProps) {
                 workflow={workflow}
                 credentialId={credentialId}
                 configuration={configuration}
+                shared={shared}
               />
             ))}
           </div>

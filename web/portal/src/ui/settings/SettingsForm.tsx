@@ -1,7 +1,7 @@
 // The inputs of a section of settings, with the errors of those that the user has touched.
 
 import { useId, useState } from "react";
-import { type Values, validateInput } from "../../model/form";
+import { validateInput } from "../../model/form";
 import type { Input } from "../../wire/input";
 import type { Portal } from "../../wire/update";
 import { InputView } from "../inputs/InputView";
@@ -16,11 +16,10 @@ export interface SettingsFormProps {
   autosave: Autosave;
   /** Shows what is missing at once, not only where the user has been. */
   showsAllErrors?: boolean;
-  onChanged?(values: Values): void;
 }
 
 export function SettingsForm(props: SettingsFormProps) {
-  const { inputs, portal, credentialId, workflowId, autosave, showsAllErrors, onChanged } = props;
+  const { inputs, portal, credentialId, workflowId, autosave, showsAllErrors } = props;
   const prefix = useId();
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
   const touch = (input: Input) => setTouched((current) => new Set(current).add(input.id));
@@ -42,14 +41,10 @@ export function SettingsForm(props: SettingsFormProps) {
                   ? validateInput(input, values[input.id])
                   : undefined
               }
-              onChange={(value) => {
-                const next = autosave.change(input, value);
-                onChanged?.(next);
-              }}
+              onChange={(value) => autosave.change(input, value)}
               onChoose={(value) => {
                 touch(input);
-                const next = autosave.choose(input, value);
-                onChanged?.(next);
+                autosave.choose(input, value);
               }}
               onLeave={() => {
                 touch(input);

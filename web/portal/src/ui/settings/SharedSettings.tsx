@@ -2,25 +2,22 @@
 
 import { useMemo } from "react";
 import { texts } from "../../texts";
-import type { Configuration } from "../../wire/credential";
 import type { Portal } from "../../wire/update";
-import { useController } from "../context";
 import { SaveState } from "./SaveState";
 import { SettingsForm } from "./SettingsForm";
-import { useAutosave } from "./use-autosave";
+import type { Autosave } from "./use-autosave";
 
 export interface SharedSettingsProps {
   portal: Portal;
   credentialId: string;
-  configuration: Configuration;
+  autosave: Autosave;
+  /** A workflow waits for what is missing. */
+  showsAllErrors: boolean;
 }
 
-export function SharedSettings({ portal, credentialId, configuration }: SharedSettingsProps) {
-  const controller = useController();
+export function SharedSettings(props: SharedSettingsProps) {
+  const { portal, credentialId, autosave, showsAllErrors } = props;
   const inputs = portal.config.sharedInputs;
-  const autosave = useAutosave(inputs, configuration.sharedSettings, (values) =>
-    controller.saveShared(credentialId, values),
-  );
   const hasVisible = useMemo(() => inputs.some((input) => !input.hidden), [inputs]);
   if (!hasVisible) return null;
   return (
@@ -34,6 +31,7 @@ export function SharedSettings({ portal, credentialId, configuration }: SharedSe
         portal={portal}
         credentialId={credentialId}
         autosave={autosave}
+        showsAllErrors={showsAllErrors}
       />
     </section>
   );

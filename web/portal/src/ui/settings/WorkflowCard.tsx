@@ -1,6 +1,6 @@
 // One workflow: what it does, its switch, and its settings while it is on.
 
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { asFailure } from "../../host/failure";
 import { savedValues, type Values, validate } from "../../model/form";
 import type { SaveStatus } from "../../model/saver";
@@ -20,9 +20,21 @@ export interface WorkflowCardProps {
   workflow: Workflow;
   credentialId: string;
   configuration: Configuration;
+  shared: SharedState;
 }
 
-export function WorkflowCard({ portal, workflow, credentialId, configuration }: WorkflowCardProps) {
+/** The settings that it shares with the others, as far as it waits for them. */
+export interface SharedState {
+  isComplete: boolean;
+  isSettled: boolean;
+  /** Sends what is not sent yet. */
+  flush(): void;
+  /** The user waits for this workflow: show what is missing. */
+  onWaiting(): void;
+}
+
+export function WorkflowCard(props: WorkflowCardProps) {
+  const { portal, workflow, credentialId, configuration, shared } = props;
   const controller = useController();
   const infoId = useId();
   const state = configuration.workflowSettings[workflow.id];
@@ -40,6 +52,7 @@ export function WorkflowCard({ portal, workflow, credentialId, configuration }: 
   const turn = async (on: boolean, values: Values) => {
     setOptimistic(on);
     setSwitching({ kind: "saving" });
+    shared.flush();
     try {
       // Defaults become settings now: nothing else would send them.
       if (on && workflow.inputs.length > 0) {
@@ -55,18 +68,24 @@ export function WorkflowCard({ portal, workflow, credentialId, configuration }: 
     setOptimistic(undefined);
   };
 
+  const isComplete =
+    shared.isComplete && Object.keys(validate(workflow.inputs, autosave.values)).length === 0;
+  const isReady = isComplete && shared.isSettled && autosave.isSettled;
+
   const toggle = (on: boolean) => {
-    const isComplete = Object.keys(validate(workflow.inputs, autosave.values)).length === 0;
     setWaiting(on && !isComplete);
+    if (on && !shared.isComplete) shared.onWaiting();
     if (!on && !(state?.enabled ?? false)) return;
     if (!on || isComplete) void turn(on, autosave.values);
   };
 
-  const changed = (values: Values) => {
-    if (!isWaiting || Object.keys(validate(workflow.inputs, values)).length > 0) return;
+  // What was missing is typed letter by letter, so it counts once it is saved.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only once it has become ready.
+  useEffect(() => {
+    if (!isWaiting || !isReady) return;
     setWaiting(false);
-    void turn(true, values);
-  };
+    void turn(true, autosave.values);
+  }, [isWaiting, isReady]);
 
   const status = switching.kind === "idle" ? autosave.status : switching;
   return (
@@ -101,7 +120,6 @@ export function WorkflowCard({ portal, workflow, credentialId, configuration }: 
             workflowId={workflow.id}
             autosave={autosave}
             showsAllErrors={isWaiting}
-            onChanged={changed}
           />
         </div>
       ) : null}

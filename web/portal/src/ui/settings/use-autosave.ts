@@ -11,6 +11,8 @@ const SAVED_SHOWN_MS = 2_500;
 export interface Autosave {
   values: Values;
   status: SaveStatus;
+  /** Everything that was changed is saved. */
+  isSettled: boolean;
   change(input: Input, value: unknown): Values;
   choose(input: Input, value: unknown): Values;
   /** Sends what is not sent yet. */
@@ -28,6 +30,7 @@ export function useAutosave(
 ): Autosave {
   const [values, setValues] = useState<Values>(() => initialValues(inputs, stored));
   const [status, setStatus] = useState<SaveStatus>({ kind: "idle" });
+  const [isChanged, setChanged] = useState(false);
   const latest = useRef({ values, inputs, save });
   latest.current.inputs = inputs;
   latest.current.save = save;
@@ -35,7 +38,10 @@ export function useAutosave(
   const saver = useRef<Saver<Values>>(null);
   saver.current ??= new Saver<Values>({
     save: (value) => latest.current.save(value),
-    onStatus: setStatus,
+    onStatus: (next) => {
+      setStatus(next);
+      if (next.kind === "saved") setChanged(false);
+    },
     pauseMs: PAUSE_MS,
   });
   const current = saver.current;
@@ -53,6 +59,7 @@ export function useAutosave(
       const next = { ...latest.current.values, [input.id]: value };
       latest.current.values = next;
       setValues(next);
+      setChanged(true);
       current.changed(savedValues(latest.current.inputs, next));
       return next;
     },
@@ -69,7 +76,11 @@ export function useAutosave(
   );
 
   const flush = useCallback(() => void current.flush(), [current]);
-  const skip = useCallback(() => current.skip(), [current]);
+  const skip = useCallback(() => {
+    current.skip();
+    setChanged(false);
+  }, [current]);
   const retry = useCallback(() => void current.retry(), [current]);
-  return { values, status, change, choose, flush, skip, retry };
+  const isSettled = !isChanged && status.kind !== "saving" && status.kind !== "failed";
+  return { values, status, isSettled, change, choose, flush, skip, retry };
 }

@@ -17,14 +17,14 @@ const SCRIPT: &str = r#"
 const end = JSON.parse(document.getElementById("end").textContent) || {};
 if (window.opener && end.origin) {
   window.opener.postMessage(end.message, end.origin);
-  window.opener.postMessage(end.sdk, end.origin);
+  if (end.sdk) window.opener.postMessage(end.sdk, end.origin);
 }
 const close = document.getElementById("close");
 if (window.opener) {
   close.hidden = false;
   close.addEventListener("click", () => window.close());
   if (end.message && end.message.status === "connected") {
-    setTimeout(() => window.close(), 1500);
+    setTimeout(() => window.close(), end.sdk ? 1500 : 0);
   }
 }
 "#;
@@ -93,6 +93,14 @@ impl Page {
         let sdk = of_sdk(end);
         page.end = json!({"origin": end.session.return_origin, "message": message, "sdk": sdk});
         page
+    }
+
+    /// For a client that asks by itself whether the account is there, and does so once this window
+    /// is closed: told as well, it would count the account twice. A failure it can only be told.
+    pub(super) fn leave_success_to_be_asked(&mut self) {
+        if self.end["message"]["status"] == "connected" {
+            self.end["sdk"] = Value::Null;
+        }
     }
 
     /// A browser that could not be taken on.
@@ -222,10 +230,12 @@ fn advice(code: &str) -> &'static str {
 fn of_sdk(end: &ConnectEnd) -> Value {
     let integration = end.session.integration;
     match &end.outcome {
-        ConnectOutcome::Connected { .. } => json!({
+        ConnectOutcome::Connected { credential, .. } => json!({
             "type": "oauth_success_callback",
             "credential": {
-                "integrationId": integration, "payload": { SESSION_MEMBER: end.session.id },
+                "integrationId": integration,
+                // Version 2.1 takes the account's id from here, the others ask for the account.
+                "payload": { SESSION_MEMBER: end.session.id, "credentialId": credential },
             },
         }),
         ConnectOutcome::Failed { code, message } => json!({
