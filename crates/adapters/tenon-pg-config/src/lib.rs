@@ -8,6 +8,7 @@ mod events;
 mod installations;
 mod integrations;
 mod projects;
+mod secrets;
 mod sessions;
 mod signing_keys;
 mod store;

@@ -15,6 +15,7 @@ pub mod plans;
 pub mod portal;
 pub mod ports;
 pub mod projects;
+pub mod secrets;
 pub mod signing_keys;
 pub mod users;
 pub mod workflows;
@@ -42,6 +43,7 @@ pub use linking::{
 pub use plans::{PlanPublisher, PlanReader};
 pub use portal::{PortalIntegration, PortalWorkflow, ProjectPortal};
 pub use projects::{DevProject, DisplayName, Organisation, OrganisationId, Project, Team, TeamId};
+pub use secrets::ProjectSecret;
 pub use signing_keys::{NewSigningKey, SigningKey};
 pub use users::{Choice, ConnectedUser};
 pub use workflows::{

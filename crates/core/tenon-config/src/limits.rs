@@ -32,6 +32,10 @@ pub struct Limits {
     pub connect_sessions_max: usize,
     /// Valid signing keys of one project; each token is checked against the one it names.
     pub signing_keys_max: usize,
+    /// Environment secrets of one project.
+    pub secrets_max: usize,
+    /// The value of an environment secret, in bytes.
+    pub secret_bytes_max: usize,
     /// Events on one page of a list.
     pub events_page_max: usize,
 }
@@ -52,6 +56,8 @@ impl Default for Limits {
             user_meta_bytes_max: 64 << 10,
             connect_sessions_max: 10_000,
             signing_keys_max: 10,
+            secrets_max: 1_000,
+            secret_bytes_max: 64 << 10,
             events_page_max: 500,
         }
     }

@@ -10,6 +10,7 @@ mod installations;
 mod integrations;
 pub mod linker;
 mod projects;
+mod secrets;
 mod sessions;
 mod signing_keys;
 pub mod triggering;
@@ -27,6 +28,7 @@ pub use events::EventRows;
 pub use installations::{InstallationRows, InstalledRow, NewSignal, Signal, Signalled};
 pub use integrations::{ConnectorRows, IntegrationRows};
 pub use projects::ProjectRows;
+pub use secrets::SecretRows;
 pub use sessions::{SessionRow, SessionRows, SessionStart};
 pub use signing_keys::SigningKeyRows;
 pub use users::{UserPage, UserRows};
@@ -96,6 +98,7 @@ pub trait UnitOfWork:
     + ConfigurationRows
     + UserPlanRows
     + SessionRows
+    + SecretRows
     + SigningKeyRows
     + EventRows
     + InstallationRows
