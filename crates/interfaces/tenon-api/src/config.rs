@@ -2,8 +2,10 @@
 //! implementation, tests have a small one of their own. Nothing is decided here.
 
 mod connect;
+mod secrets;
 
 pub use connect::{AccountPort, BrowserPort, IntegrationPort, LogPort};
+pub use secrets::SecretPort;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -28,7 +30,7 @@ pub enum ApplyMode {
 /// Configuration, as the API sees it. Every call names the project; nothing of another project is
 /// ever seen or changed. `Ok` on a write means that it is committed.
 #[async_trait]
-pub trait ConfigPort: IntegrationPort + AccountPort + BrowserPort + LogPort {
+pub trait ConfigPort: IntegrationPort + AccountPort + BrowserPort + LogPort + SecretPort {
     /// Applies checked documents, all or none, and answers in their order. Applying the same
     /// again changes nothing.
     async fn apply(

@@ -31,6 +31,7 @@ use crate::state::Api;
         (name = "integrations", description = "Connectors, and which of them are switched on"),
         (name = "credentials", description = "Accounts that users linked, and their settings"),
         (name = "signing-keys", description = "Keys that sign the tokens of connected users"),
+        (name = "secrets", description = "What the project keeps for its workflows under a key"),
         (name = "proxy-calls", description = "What went through the proxy"),
         (name = "events", description = "What happened to accounts")
     )

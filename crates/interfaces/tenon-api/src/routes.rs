@@ -11,6 +11,7 @@ mod integrations;
 mod oauth;
 mod proxy_calls;
 mod runs;
+mod secrets;
 mod signing_keys;
 mod test_runs;
 mod users;
@@ -52,6 +53,7 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(credentials::routes())
         .merge(connect_sessions::routes())
         .merge(account_settings::routes())
+        .merge(secrets::routes())
         .merge(signing_keys::routes())
         .merge(events::routes());
     openapi::start().nest("/api/v1/projects/{project}", project)

@@ -6,4 +6,5 @@ pub(crate) mod configuration;
 pub(crate) mod integrations;
 pub(crate) mod proxy_call;
 pub(crate) mod run;
+pub(crate) mod secrets;
 pub(crate) mod step;

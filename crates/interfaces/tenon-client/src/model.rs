@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod configuration;
 pub mod proxy_call;
 pub mod run;
+pub mod secrets;
 pub mod step;
 
 /// An enum of words that the server may add to: a word this client does not know is `Unknown`.

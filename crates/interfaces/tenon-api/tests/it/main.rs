@@ -13,6 +13,7 @@ mod openapi;
 mod outages;
 mod proxy_calls;
 mod runs;
+mod secrets;
 mod users;
 mod workflows;
 

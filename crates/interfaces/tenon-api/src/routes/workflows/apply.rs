@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 
 use crate::auth::Caller;
 use crate::config::ApplyMode;
-use crate::documents::{DocumentText, Loaded, check_functions, load_all};
+use crate::documents::{
+    DocumentText, Loaded, ProjectParts, check_functions, check_project, load_all,
+};
 use crate::problem;
 use crate::settings::ApiSettings;
 use crate::state::Api;
@@ -65,7 +67,7 @@ async fn apply(
     if request.documents.is_empty() || request.documents.len() > documents_max {
         return Err(count(documents_max));
     }
-    let batch = load(&api, request.documents).await?;
+    let batch = load(&api, &caller, request.documents).await?;
     let mode = if request.dry_run { ApplyMode::DryRun } else { ApplyMode::Commit };
     let applied = api.config.apply(caller.project, &batch, mode).await;
     let AppliedBatch { workflows, integrations } = applied.map_err(problem::of_config)?;
@@ -78,16 +80,39 @@ async fn apply(
 }
 
 /// Checks documents off the threads that serve requests.
-pub(crate) async fn load(api: &Api, documents: Vec<DocumentText>) -> Result<Batch, Problem> {
-    let settings = Arc::clone(&api.settings);
-    let checking = tokio::task::spawn_blocking(move || load_all(&documents, &settings.documents));
-    let loaded =
-        checking.await.map_err(|error| Problem::internal("check the documents", &error))?;
-    let Loaded { batch, files } = loaded?;
+pub(crate) async fn load(
+    api: &Api,
+    caller: &Caller,
+    documents: Vec<DocumentText>,
+) -> Result<Batch, Problem> {
+    let documents = Arc::new(documents);
+    let (settings, texts) = (Arc::clone(&api.settings), Arc::clone(&documents));
+    let loaded = checked(move || load_all(&texts, &settings.documents)).await?;
+    let loaded = match loaded.asks_of_project() {
+        false => loaded,
+        true => {
+            let secrets = api.config.secrets(caller.project).await.map_err(problem::of_config)?;
+            let integrations = api.config.integrations(caller.project).await;
+            let integrations = integrations.map_err(problem::of_config)?;
+            let project = ProjectParts::new(secrets, integrations);
+            let settings = Arc::clone(&api.settings);
+            checked(move || check_project(loaded, &documents, &project, &settings.documents))
+                .await?
+        }
+    };
+    let Loaded { batch, files, .. } = loaded;
     if let Some(runner) = &api.functions {
         check_functions(&files, &batch.workflows, &**runner).await?;
     }
     Ok(batch)
+}
+
+/// Runs a check where it may work the processor.
+async fn checked<T: Send + 'static>(
+    check: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let checking = tokio::task::spawn_blocking(check);
+    checking.await.map_err(|error| Problem::internal("check the documents", &error))?
 }
 
 fn count(documents_max: usize) -> Problem {
