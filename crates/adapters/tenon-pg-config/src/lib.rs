@@ -10,6 +10,7 @@ mod installations;
 mod integrations;
 mod portal_links;
 mod projects;
+mod secrets;
 mod sessions;
 mod signing_keys;
 mod store;

@@ -75,6 +75,7 @@ fn project_plan() -> ProjectPlan {
         choices: HashMap::new(),
         disabled_users: Vec::new(),
         integrations: Vec::new(),
+        secrets: std::collections::BTreeMap::new(),
         signing_keys: Vec::new(),
     }
 }

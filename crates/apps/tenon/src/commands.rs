@@ -18,6 +18,7 @@ mod portal_links;
 mod project;
 mod proxy_calls;
 mod runs;
+mod secrets;
 mod server;
 mod signing_keys;
 mod test_run;
@@ -84,6 +85,8 @@ enum Command {
     Configurations(configurations::ConfigurationsArgs),
     /// See what happened to accounts, or follow it.
     Events(events::EventsArgs),
+    /// Keep, list and delete the secrets that workflows use.
+    Secrets(secrets::SecretsArgs),
     /// Make, see and revoke the keys that sign the tokens of users.
     SigningKeys(signing_keys::SigningKeysArgs),
     /// See and change how the portal looks.
@@ -133,6 +136,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Credentials(args) => credentials::run(args, &global).await,
         Command::Configurations(args) => configurations::run(args, &global).await,
         Command::Events(args) => events::run(args, &global).await,
+        Command::Secrets(args) => secrets::run(args, &global).await,
         Command::SigningKeys(args) => signing_keys::run(args, &global).await,
         Command::Portal(args) => portal::run(args, &global).await,
         Command::PortalLinks(args) => portal_links::run(args, &global).await,

@@ -96,6 +96,14 @@ pub enum Error {
         /// The connector.
         connector: String,
     },
+    /// A workflow names a secret that the project does not have.
+    #[error("the workflow `{workflow}` uses the secret `{key}`, which the project does not have")]
+    SecretMissing {
+        /// The workflow's name.
+        workflow: String,
+        /// The secret's key.
+        key: String,
+    },
     /// The state of the thing does not allow this.
     #[error("{reason}")]
     Conflict {

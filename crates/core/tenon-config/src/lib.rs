@@ -17,6 +17,7 @@ pub mod portal;
 pub mod portal_links;
 pub mod ports;
 pub mod projects;
+pub mod secrets;
 pub mod signing_keys;
 pub mod users;
 pub mod webhooks;
@@ -51,6 +52,7 @@ pub use portal_links::{
 pub use projects::{
     DevProject, DisplayName, NewProject, Organisation, OrganisationId, Project, Team, TeamId,
 };
+pub use secrets::ProjectSecret;
 pub use signing_keys::{NewSigningKey, SigningKey};
 pub use users::{Choice, ConnectedUser};
 pub use webhooks::{AccountWebhook, WebhookEndpoint, WebhookScope};

@@ -38,6 +38,10 @@ pub struct Limits {
     pub return_origins_max: usize,
     /// Valid signing keys of one project; each token is checked against the one it names.
     pub signing_keys_max: usize,
+    /// Environment secrets of one project.
+    pub secrets_max: usize,
+    /// The value of an environment secret, in bytes.
+    pub secret_bytes_max: usize,
     /// Events on one page of a list.
     pub events_page_max: usize,
 }
@@ -61,6 +65,8 @@ impl Default for Limits {
             logo_bytes_max: 64 << 10,
             return_origins_max: 20,
             signing_keys_max: 10,
+            secrets_max: 1_000,
+            secret_bytes_max: 64 << 10,
             events_page_max: 500,
         }
     }

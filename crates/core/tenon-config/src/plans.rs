@@ -4,7 +4,7 @@ mod installations;
 mod publisher;
 mod users;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use tenon_contract::plan::{
     UserPlan, WorkflowPlan,
 };
 use tenon_domain::workflow::{StepKind, Workflow};
-use tenon_domain::{EndUserId, ProjectId, VersionId, WorkflowId};
+use tenon_domain::{EndUserId, ProjectId, SecretId, SecretKey, VersionId, WorkflowId};
 
 pub use publisher::PlanPublisher;
 
@@ -64,6 +64,7 @@ impl PlanReader {
             choices: choices(&mut *work, project).await?,
             disabled_users: work.disabled_users(project).await?,
             integrations,
+            secrets: secrets(&mut *work, project).await?,
             signing_keys: crate::signing_keys::plans(work.signing_keys(project).await?),
         };
         Ok(Some((plan, documents)))
@@ -103,6 +104,15 @@ async fn choices(
         by_user.entry(choice.user).or_default().insert(choice.workflow, choice.is_enabled);
     }
     Ok(by_user)
+}
+
+/// Where the values of environment secrets are.
+async fn secrets(
+    work: &mut dyn UnitOfWork,
+    project: ProjectId,
+) -> Result<BTreeMap<SecretKey, SecretId>, StoreError> {
+    let secrets = work.secrets(project).await?;
+    Ok(secrets.into_iter().map(|secret| (secret.key, secret.id)).collect())
 }
 
 /// The integrations, with the manifests of custom connectors.

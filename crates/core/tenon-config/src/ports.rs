@@ -12,6 +12,7 @@ mod integrations;
 pub mod linker;
 mod portal_links;
 mod projects;
+mod secrets;
 mod sessions;
 mod signing_keys;
 pub mod triggering;
@@ -31,6 +32,7 @@ pub use installations::{InstallationRows, InstalledRow, NewSignal, Signal, Signa
 pub use integrations::{ConnectorRows, IntegrationRows};
 pub use portal_links::{PortalLinkRow, PortalLinkRows, PortalSessionKeys};
 pub use projects::ProjectRows;
+pub use secrets::SecretRows;
 pub use sessions::{SessionRow, SessionRows, SessionStart};
 pub use signing_keys::SigningKeyRows;
 pub use users::{UserPage, UserRows};
@@ -100,6 +102,7 @@ pub trait UnitOfWork:
     + ConfigurationRows
     + UserPlanRows
     + SessionRows
+    + SecretRows
     + SigningKeyRows
     + EventRows
     + InstallationRows

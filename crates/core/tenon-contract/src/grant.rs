@@ -1,9 +1,11 @@
-//! Grants: what lets a process open a credential. Whoever takes work in (gateway, controller,
+//! Grants: what lets a process open a credential or a secret of the project. Whoever takes work in (gateway, controller,
 //! proxy, api) signs that the work exists; the vault checks it. A worker holds no signing key, so
 //! a stolen one can open only what the runs that it holds may use.
 //!
 //! A grant names the project, the user and the work (a run, or a call with an end), under
-//! HMAC-SHA256. It is no secret by itself: it opens nothing but for that user.
+//! HMAC-SHA256. That of a run also says, under a second HMAC, that it is of the project whoever its
+//! user is: what is the project's opens against that one. A grant is no secret by itself: it opens
+//! nothing but for that user and that run.
 
 use std::fmt;
 
@@ -29,8 +31,9 @@ pub enum Work {
     },
 }
 
-/// A signed grant, as text of at most 160 bytes: `r1.<mac>` for a run, `c1.<until>.<mac>` for a
-/// call; `<mac>` is base64url, `<until>` seconds since 1970.
+/// A signed grant, as text of at most 160 bytes: `r2.<user's mac>.<project's mac>` for a run, the
+/// first one empty where it has no user; `c1.<until>.<mac>` for a call. A `<mac>` is base64url,
+/// `<until>` seconds since 1970.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Grant(String);
@@ -85,11 +88,42 @@ impl GrantKey {
     /// Signs that `work` is done for a user of a project.
     #[must_use]
     pub fn sign(&self, project: ProjectId, user: &EndUserId, work: &Work) -> Grant {
-        let mac = encode(&self.mac(project, user, work));
-        Grant(match work {
-            Work::Run(_) => format!("r1.{mac}"),
-            Work::Call { until } => format!("c1.{}.{mac}", until.as_second()),
-        })
+        match work {
+            Work::Run(run) => self.sign_run(project, Some(user), *run),
+            Work::Call { until } => {
+                let mac = encode(&self.mac(project, Some(user), work));
+                Grant(format!("c1.{}.{mac}", until.as_second()))
+            }
+        }
+    }
+
+    /// Signs that a run is one of the project, for a user where it has one.
+    #[must_use]
+    pub fn sign_run(&self, project: ProjectId, user: Option<&EndUserId>, run: RunId) -> Grant {
+        let work = Work::Run(run);
+        let of_user = user.map(|user| encode(&self.mac(project, Some(user), &work)));
+        let of_project = encode(&self.mac(project, None, &work));
+        Grant(format!("r2.{}.{of_project}", of_user.unwrap_or_default()))
+    }
+
+    /// Checks a run's grant for what is the project's own.
+    ///
+    /// # Errors
+    /// [`GrantError`]; always for the grant of a call.
+    pub fn check_run(
+        &self,
+        grant: &Grant,
+        project: ProjectId,
+        run: Option<RunId>,
+    ) -> Result<(), GrantError> {
+        let mut parts = grant.0.split('.');
+        let mac = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some("r2"), Some(_), Some(mac), None) => mac,
+            (Some("c1"), Some(_), Some(_), None) => return Err(GrantError::Mismatch),
+            _ => return Err(GrantError::Malformed),
+        };
+        let work = Work::Run(run.ok_or(GrantError::Mismatch)?);
+        self.verify(mac, project, None, &work)
     }
 
     /// Checks a grant for a user's credential. `run` is the run that the caller says it is for.
@@ -106,7 +140,7 @@ impl GrantKey {
     ) -> Result<(), GrantError> {
         let mut parts = grant.0.split('.');
         let (work, mac) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some("r1"), Some(mac), None, None) => {
+            (Some("r2"), Some(mac), Some(_), None) => {
                 (Work::Run(run.ok_or(GrantError::Mismatch)?), mac)
             }
             (Some("c1"), Some(until), Some(mac), None) => {
@@ -116,26 +150,42 @@ impl GrantKey {
             }
             _ => return Err(GrantError::Malformed),
         };
-        let given = decode(mac).ok_or(GrantError::Malformed)?;
-        let wanted = self.mac(project, user, &work);
-        if !bool::from(subtle::ConstantTimeEq::ct_eq(&given[..], &wanted[..])) {
-            return Err(GrantError::Mismatch);
-        }
+        self.verify(mac, project, Some(user), &work)?;
         match work {
             Work::Call { until } if until <= now => Err(GrantError::Ended),
             _ => Ok(()),
         }
     }
 
-    /// HMAC-SHA256 (RFC 2104) over fields whose lengths keep them apart.
-    fn mac(&self, project: ProjectId, user: &EndUserId, work: &Work) -> [u8; 32] {
+    fn verify(
+        &self,
+        mac: &str,
+        project: ProjectId,
+        user: Option<&EndUserId>,
+        work: &Work,
+    ) -> Result<(), GrantError> {
+        let given = decode(mac).ok_or(GrantError::Malformed)?;
+        let wanted = self.mac(project, user, work);
+        match bool::from(subtle::ConstantTimeEq::ct_eq(&given[..], &wanted[..])) {
+            true => Ok(()),
+            false => Err(GrantError::Mismatch),
+        }
+    }
+
+    /// HMAC-SHA256 (RFC 2104) over fields whose lengths keep them apart. No user is not the user
+    /// without a name: another length stands there.
+    fn mac(&self, project: ProjectId, user: Option<&EndUserId>, work: &Work) -> [u8; 32] {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("HMAC takes keys of any length");
         mac.update(b"tenon grant 1");
         mac.update(project.uuid().as_bytes());
-        let user = user.as_str().as_bytes();
-        mac.update(&(user.len() as u64).to_be_bytes());
-        mac.update(user);
+        match user.map(|user| user.as_str().as_bytes()) {
+            Some(user) => {
+                mac.update(&(user.len() as u64).to_be_bytes());
+                mac.update(user);
+            }
+            None => mac.update(&u64::MAX.to_be_bytes()),
+        }
         match work {
             Work::Run(run) => {
                 mac.update(b"r");
@@ -182,6 +232,40 @@ mod tests {
         ] {
             assert_eq!(outcome, Err(GrantError::Mismatch));
         }
+    }
+
+    #[test]
+    fn what_is_the_projects_opens_for_any_run_of_it_and_for_no_call() {
+        let (project, user, run) = (ProjectId::new(), EndUserId::new("u1"), RunId::new());
+        let of_user = key(1).sign(project, &user, &Work::Run(run));
+        let of_nobody = key(1).sign_run(project, None, run);
+        assert!(of_user.as_str().len() <= 160, "{}", of_user.as_str());
+        for grant in [&of_user, &of_nobody] {
+            assert_eq!(key(1).check_run(grant, project, Some(run)), Ok(()));
+            for outcome in [
+                key(2).check_run(grant, project, Some(run)),
+                key(1).check_run(grant, ProjectId::new(), Some(run)),
+                key(1).check_run(grant, project, Some(RunId::new())),
+                key(1).check_run(grant, project, None),
+            ] {
+                assert_eq!(outcome, Err(GrantError::Mismatch));
+            }
+        }
+        let now = Timestamp::UNIX_EPOCH;
+        for user in ["", "u1"] {
+            let outcome = key(1).check(&of_nobody, project, &EndUserId::new(user), Some(run), now);
+            assert_eq!(outcome, Err(GrantError::Mismatch), "no user's credential: `{user}`");
+        }
+        // The mac of the project is none of a user, whoever puts it there.
+        let moved = of_nobody.as_str().replacen("r2.", "r2.x", 1);
+        let mac = of_nobody.as_str().rsplit('.').next().expect("it has parts");
+        for text in [moved, format!("r2.{mac}.{mac}")] {
+            let moved = Grant::from_text(text);
+            let outcome = key(1).check(&moved, project, &user, Some(run), now);
+            assert!(outcome.is_err(), "{moved:?}");
+        }
+        let call = key(1).sign(project, &user, &Work::Call { until: Timestamp::MAX });
+        assert_eq!(key(1).check_run(&call, project, Some(run)), Err(GrantError::Mismatch));
     }
 
     #[test]

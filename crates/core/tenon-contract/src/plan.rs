@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use tenon_domain::workflow::{Trigger, Workflow};
 use tenon_domain::{
     ApiKeyId, ConfigurationId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId,
-    VersionId, WorkflowId,
+    SecretKey, VersionId, WorkflowId,
 };
 
 /// What execution knows of a project.
@@ -36,6 +36,9 @@ pub struct ProjectPlan {
     /// Connectors that are switched on.
     #[serde(default)]
     pub integrations: Vec<IntegrationPlan>,
+    /// Where the values of the project's environment secrets are, by key: `{{secrets.KEY}}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<SecretKey, SecretId>,
     /// Keys that sign the tokens of connected users.
     #[serde(default)]
     pub signing_keys: Vec<SigningKeyPlan>,

@@ -48,7 +48,7 @@ pub enum Subject {
     App,
     /// Something of a connect session, such as a PKCE verifier. Short-lived.
     Session,
-    /// A secret of the project, for workflows.
+    /// An environment secret of the project, for steps of its runs.
     Project,
     /// What a provider signs its webhooks with.
     Webhook,

@@ -26,10 +26,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tenon_connector::catalog::Catalog;
 use tenon_contract::egress::Egress;
-use tenon_contract::vault::{Access, SecretHead, SecretState, SharedValues, Vault};
-use tenon_domain::{Clock, SecretId};
+use tenon_contract::vault::{Access, SecretHead, SecretState, SharedValues, Subject, Vault};
+use tenon_domain::{Clock, ProjectId, SecretId};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use zeroize::Zeroizing;
 
 pub(crate) use self::account::Method;
 use self::account::OwnedAccount;
@@ -122,6 +123,21 @@ impl CredentialAccess {
     pub async fn ready(&self, account: Account<'_>, access: &Access) -> Result<Ready, AccessError> {
         let method = self.0.method(account)?;
         self.ready_by(&method, account, access).await
+    }
+
+    /// A text that the vault keeps and that is no credential: an environment secret of the project,
+    /// or a password among the settings of an account. It must belong to `subject`.
+    ///
+    /// # Errors
+    /// [`AccessError`]; [`AccessError::Gone`] where it was deleted.
+    pub async fn text(
+        &self,
+        project: ProjectId,
+        secret: SecretId,
+        subject: &Subject,
+        access: &Access,
+    ) -> Result<Zeroizing<String>, AccessError> {
+        self.0.text(project, secret, subject, access).await
     }
 
     /// A newer credential than the one that the provider has just refused (401). At most one

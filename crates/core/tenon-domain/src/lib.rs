@@ -7,6 +7,7 @@ pub mod ids;
 pub mod limits;
 pub mod portal;
 pub mod retry;
+pub mod secrets;
 pub mod workflow;
 
 pub use clock::{Clock, SystemClock};
@@ -14,3 +15,4 @@ pub use ids::{
     ApiKeyId, ConfigurationId, ConnectSessionId, CredentialId, EndUserId, IntegrationId, ProjectId,
     QueueName, RunId, SecretId, StepId, VersionId, WorkflowId,
 };
+pub use secrets::SecretKey;

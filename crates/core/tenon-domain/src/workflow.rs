@@ -15,6 +15,7 @@ mod schema;
 pub(crate) mod shape;
 pub mod steps;
 pub(crate) mod suggest;
+mod surroundings;
 pub(crate) mod text;
 mod validate;
 
@@ -23,7 +24,9 @@ pub use document::{Settings, Step, StepKind, Trigger, Workflow};
 pub use fingerprint::{Fingerprint, canonical_json, fingerprint};
 pub use graph::Graph;
 pub use load::{load, load_value};
+pub use references::{SECRETS_ROOT, secret_key};
 pub use schedule::{CronSchedule, ScheduleError};
 pub use schema::json_schema;
 pub(crate) use schema::schema_of;
+pub use surroundings::{Surroundings, check_surroundings};
 pub(crate) use validate::connector_name_problem;

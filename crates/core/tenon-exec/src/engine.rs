@@ -12,6 +12,7 @@ mod fan_out;
 mod frame;
 mod frozen;
 mod progress;
+mod secrets;
 mod view;
 mod walk;
 
@@ -42,6 +43,7 @@ use tenon_contract::plan::PlanError;
 
 use self::frame::Frame;
 use self::progress::Progress;
+use self::secrets::Passwords;
 
 /// Executes runs. One for a process; cheap to share behind an `Arc`.
 pub struct Engine {
@@ -126,6 +128,8 @@ pub struct Execution {
     shared: Arc<Value>,
     /// `{{user.x}}`.
     about_user: Arc<Value>,
+    /// Passwords among the settings.
+    passwords: Passwords,
 }
 
 impl Execution {
@@ -185,6 +189,7 @@ impl Engine {
             settings: frozen.settings,
             shared: frozen.shared,
             about_user: frozen.about_user,
+            passwords: frozen.passwords,
         })
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dashmap::DashMap;
 use serde_json::Value;
-use tenon_contract::grant::{GrantKey, Work};
+use tenon_contract::grant::GrantKey;
 use tenon_domain::{QueueName, RunId};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -256,10 +256,10 @@ pub(crate) async fn pack<'a>(
     Ok(())
 }
 
-/// Gives a job for a connected user its grant: this run, this user, as long as the run lasts.
+/// Gives a job its grant: this run, this user if any, as long as the run lasts.
 pub(crate) fn sign(job: &mut Job, key: Option<&GrantKey>) {
-    if let (Some(key), Some(user)) = (key, &job.user) {
-        job.grant = Some(key.sign(job.project, user, &Work::Run(job.run)));
+    if let Some(key) = key {
+        job.grant = Some(key.sign_run(job.project, job.user.as_ref(), job.run));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Who may open what, and for what.
 //!
 //! The table is in code. A caller is a role, by its certificate or because it is in this very
-//! process. Credentials also ask for a grant: proof that there is work of that user.
+//! process. Credentials also ask for a grant: proof that there is work of that user. Secrets of the
+//! project ask for proof that there is a run of it.
 
 use jiff::Timestamp;
 use tenon_contract::grant::{GrantError, GrantKey};
@@ -50,8 +51,9 @@ pub enum Refusal {
     /// A value of this kind is never opened for this purpose.
     #[error("a value of this kind is not opened for this purpose")]
     Subject,
-    /// A credential was asked for without proof that there is work for it.
-    #[error("a grant is needed for this credential")]
+    /// A credential or a secret of the project was asked for without proof that there is work for
+    /// it.
+    #[error("a grant is needed for this value")]
     NoGrant,
     /// The grant does not hold.
     #[error(transparent)]
@@ -149,14 +151,22 @@ impl Policy {
         if !is_opened_for(&owner.subject, access.purpose) {
             return Err(Refusal::Subject);
         }
-        let Subject::Credential { user, .. } = &owner.subject else { return Ok(()) };
+        let user = match &owner.subject {
+            Subject::Credential { user, .. } => Some(user),
+            Subject::Project => None,
+            Subject::App | Subject::Session => return Ok(()),
+        };
         if !caller.needs_grant(access.purpose) {
             return Ok(());
         }
         let grant = access.grant.as_ref().ok_or(Refusal::NoGrant)?;
         let mut refusal = Refusal::NoGrant;
         for key in &self.grant_keys {
-            match key.check(grant, owner.project, user, access.run, now) {
+            let checked = match user {
+                Some(user) => key.check(grant, owner.project, user, access.run, now),
+                None => key.check_run(grant, owner.project, access.run),
+            };
+            match checked {
                 Ok(()) => return Ok(()),
                 // An ended grant was signed by this key: no other one says more about it.
                 Err(GrantError::Ended) => return Err(Refusal::Grant(GrantError::Ended)),
@@ -173,7 +183,7 @@ const fn is_opened_for(subject: &Subject, purpose: Purpose) -> bool {
         Subject::Credential { .. } => !matches!(purpose, Purpose::Webhook),
         Subject::App => !matches!(purpose, Purpose::Webhook),
         Subject::Session => matches!(purpose, Purpose::Connect),
-        Subject::Project => !matches!(purpose, Purpose::Connect | Purpose::Webhook),
+        Subject::Project => matches!(purpose, Purpose::Step),
         Subject::Webhook => matches!(purpose, Purpose::Connect | Purpose::Webhook),
     }
 }

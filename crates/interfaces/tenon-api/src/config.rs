@@ -4,10 +4,12 @@
 mod connect;
 mod portal;
 mod projects;
+mod secrets;
 
 pub use connect::{AccountPort, BrowserPort, IntegrationPort, LogPort};
 pub use portal::PortalPort;
 pub use projects::ProjectPort;
+pub use secrets::SecretPort;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -33,7 +35,7 @@ pub enum ApplyMode {
 /// ever seen or changed. `Ok` on a write means that it is committed.
 #[async_trait]
 pub trait ConfigPort:
-    ProjectPort + IntegrationPort + AccountPort + BrowserPort + LogPort + PortalPort
+    ProjectPort + IntegrationPort + AccountPort + BrowserPort + LogPort + PortalPort + SecretPort
 {
     /// Applies checked documents, all or none, and answers in their order. Applying the same
     /// again changes nothing.

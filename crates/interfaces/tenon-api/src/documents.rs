@@ -1,14 +1,17 @@
 //! Turns the texts of a request into checked documents, or into one problem that names every
 //! place in every document.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
-use tenon_config::Batch;
-use tenon_domain::ProjectId;
+use tenon_config::{Batch, Integration, ProjectSecret};
 use tenon_domain::applied::{AppliedDocument, load_any};
 use tenon_domain::limits::DocumentLimits;
-use tenon_domain::workflow::{Diagnostic, StepKind, Trigger, Workflow};
+use tenon_domain::portal::{Input, InputKind, IntegrationDocument};
+use tenon_domain::workflow::{
+    Diagnostic, SECRETS_ROOT, StepKind, Surroundings, Trigger, Workflow, check_surroundings,
+};
+use tenon_domain::{ProjectId, SecretKey};
 use tenon_exec::ports::script::{FunctionErrorKind, FunctionRunner};
 use tenon_exec::webhooks::check_webhooks;
 use tenon_http_kit::{ErrorItem, Problem};
@@ -37,6 +40,39 @@ pub(crate) struct Loaded {
     pub(crate) batch: Batch,
     /// The files of the workflows, in their order.
     pub(crate) files: Vec<String>,
+    /// Which documents of the request they are.
+    places: Vec<usize>,
+}
+
+impl Loaded {
+    /// Whether something of it depends on what the project has.
+    pub(crate) fn asks_of_project(&self) -> bool {
+        let steps = self.batch.workflows.iter().flat_map(|workflow| &workflow.steps);
+        let mut references = steps.flat_map(|step| step.kind.references());
+        references.any(|it| it.root == SECRETS_ROOT || it.root == "shared")
+    }
+}
+
+/// What of a project documents may ask for.
+pub(crate) struct ProjectParts {
+    secrets: BTreeSet<SecretKey>,
+    /// Ids of the password inputs of each integration, by connector.
+    passwords: HashMap<String, BTreeSet<String>>,
+}
+
+impl ProjectParts {
+    pub(crate) fn new(secrets: Vec<ProjectSecret>, integrations: Vec<Integration>) -> Self {
+        let documents = integrations.into_iter().filter_map(|one| one.document);
+        Self {
+            secrets: secrets.into_iter().map(|secret| secret.key).collect(),
+            passwords: documents.map(|one| (one.connector.clone(), passwords_of(&one))).collect(),
+        }
+    }
+}
+
+fn passwords_of(document: &IntegrationDocument) -> BTreeSet<String> {
+    let is_password = |input: &&Input| matches!(input.kind, InputKind::Password {});
+    document.inputs.iter().filter(is_password).map(|input| input.id.clone()).collect()
 }
 
 /// Loads all documents. Works the processor for a while: call it where blocking is fine.
@@ -44,20 +80,21 @@ pub(crate) fn load_all(
     documents: &[DocumentText],
     limits: &DocumentLimits,
 ) -> Result<Loaded, Problem> {
-    let mut loaded = Loaded { batch: Batch::default(), files: Vec::new() };
+    let mut loaded = Loaded { batch: Batch::default(), files: Vec::new(), places: Vec::new() };
     let mut errors = Vec::new();
     let mut file_of_name: HashMap<(&str, String), &str> = HashMap::new();
     let mut note = |place: &'static str, name: &str, file| {
         let former = file_of_name.insert((place, name.to_owned()), file);
         former.map(|former| twice(place, name, file, former))
     };
-    for document in documents {
+    for (place, document) in documents.iter().enumerate() {
         let file = document.file.as_str();
         match load_any(file, &document.text, limits) {
             Ok(AppliedDocument::Workflow(workflow)) => {
                 errors.extend(note("/name", &workflow.name, file));
                 loaded.batch.workflows.push(*workflow);
                 loaded.files.push(file.to_owned());
+                loaded.places.push(place);
             }
             Ok(AppliedDocument::Integration(integration)) => {
                 errors.extend(note("/connector", &integration.connector, file));
@@ -65,6 +102,30 @@ pub(crate) fn load_all(
             }
             Err(diagnostics) => errors.extend(diagnostics.into_iter().map(item)),
         }
+    }
+    if errors.is_empty() { Ok(loaded) } else { Err(invalid(errors, documents.len())) }
+}
+
+/// Checks what loaded workflows ask of the project: secrets that it has, and passwords of the
+/// integration where they may stand. Integrations of the same request count before the project's.
+pub(crate) fn check_project(
+    loaded: Loaded,
+    documents: &[DocumentText],
+    project: &ProjectParts,
+    limits: &DocumentLimits,
+) -> Result<Loaded, Problem> {
+    let none = BTreeSet::new();
+    let mut errors = Vec::new();
+    for (workflow, place) in loaded.batch.workflows.iter().zip(&loaded.places) {
+        let connector = workflow.integration.as_deref();
+        let own = loaded.batch.integrations.iter().find(|it| Some(&*it.connector) == connector);
+        let own = own.map(passwords_of);
+        let known = connector.and_then(|name| project.passwords.get(name));
+        let shared_passwords = own.as_ref().or(known).unwrap_or(&none);
+        let surroundings = Surroundings { secrets: &project.secrets, shared_passwords };
+        let DocumentText { file, text } = &documents[*place];
+        let found = check_surroundings(file, text, workflow, surroundings, limits);
+        errors.extend(found.into_iter().map(item));
     }
     if errors.is_empty() { Ok(loaded) } else { Err(invalid(errors, documents.len())) }
 }

@@ -33,6 +33,7 @@ use crate::state::Api;
         (name = "credentials", description = "Accounts that users linked, and their settings"),
         (name = "signing-keys", description = "Keys that sign the tokens of connected users"),
         (name = "portal", description = "How the portal looks, and links to its page"),
+        (name = "secrets", description = "What the project keeps for its workflows under a key"),
         (name = "proxy-calls", description = "What went through the proxy"),
         (name = "events", description = "What happened to accounts")
     )

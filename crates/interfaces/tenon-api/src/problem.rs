@@ -72,6 +72,9 @@ pub(crate) fn of_fields(error: ConfigError, pointer: &str) -> Problem {
         ConfigError::IntegrationMissing { .. } => {
             Problem::new(&own_codes::INTEGRATION_MISSING).detail(error.to_string())
         }
+        ConfigError::SecretMissing { .. } => {
+            Problem::new(&own_codes::INVALID_DOCUMENT).detail(error.to_string())
+        }
         ConfigError::NameTwice { .. } | ConfigError::Invalid { .. } => {
             Problem::new(&codes::INVALID_FIELD).detail(error.to_string())
         }

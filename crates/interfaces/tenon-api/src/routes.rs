@@ -13,6 +13,7 @@ mod portal;
 mod projects;
 mod proxy_calls;
 mod runs;
+mod secrets;
 mod signing_keys;
 mod test_runs;
 mod users;
@@ -56,6 +57,7 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(credentials::routes())
         .merge(connect_sessions::routes())
         .merge(account_settings::routes())
+        .merge(secrets::routes())
         .merge(signing_keys::routes())
         .merge(portal::routes())
         .merge(events::routes());

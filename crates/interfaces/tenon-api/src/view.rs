@@ -7,4 +7,5 @@ pub(crate) mod integrations;
 pub(crate) mod portal;
 pub(crate) mod proxy_call;
 pub(crate) mod run;
+pub(crate) mod secrets;
 pub(crate) mod step;

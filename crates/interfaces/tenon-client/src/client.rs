@@ -2,6 +2,7 @@
 
 mod accounts;
 mod portal;
+mod secrets;
 
 use std::time::Duration;
 

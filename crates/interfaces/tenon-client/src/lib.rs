@@ -22,5 +22,6 @@ pub use model::proxy_call::{ProxyCall, ProxyCallFilter, ProxyCallList, StatusCla
 pub use model::run::{
     AcceptedRun, ReplayFrom, Run, RunFilter, RunList, RunStatus, StepError, TestRun, TriggerKind,
 };
+pub use model::secrets::Secret;
 pub use model::step::{LogLine, OmittedValue, StepList, StepRecordView, StepStatus};
 pub use model::webhooks::{AccountWebhook, Webhook, WebhookScope};

@@ -5,6 +5,7 @@ pub mod configuration;
 pub mod portal;
 pub mod proxy_call;
 pub mod run;
+pub mod secrets;
 pub mod step;
 pub mod webhooks;
 

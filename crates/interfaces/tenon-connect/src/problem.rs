@@ -38,7 +38,9 @@ pub(crate) fn of_config(connect: &Connect, error: ConfigError) -> WireProblem {
         ConfigError::Connect(fault) => return of_connect(&fault),
         ConfigError::Installation(fault) => return of_installation(fault),
         ConfigError::Settings(problems) => of_problems(&kit::INVALID_FIELD, &problems),
-        ConfigError::IntegrationMissing { .. } => Problem::not_found().detail(error.to_string()),
+        ConfigError::IntegrationMissing { .. } | ConfigError::SecretMissing { .. } => {
+            Problem::not_found().detail(error.to_string())
+        }
         ConfigError::NameTwice { .. } | ConfigError::Invalid { .. } => {
             Problem::new(&kit::INVALID_FIELD).detail(error.to_string())
         }

@@ -181,6 +181,7 @@ fn project_plan(revision: i64) -> ProjectPlan {
         choices: HashMap::from([(user.clone(), HashMap::from([(workflow, false)]))]),
         disabled_users: vec![user],
         integrations: Vec::new(),
+        secrets: std::collections::BTreeMap::new(),
         signing_keys: Vec::new(),
     }
 }

@@ -466,6 +466,7 @@ impl Accounts {
             "connect_session",
             "event",
             "signing_key",
+            "project_secret",
             "user_revision",
         ] {
             let query = format!("SELECT t::text FROM {table} t");

@@ -197,7 +197,7 @@ impl Fixture {
     }
 }
 
-fn checked(document: Value) -> Workflow {
+pub fn checked(document: Value) -> Workflow {
     load_value(document, &DocumentLimits::default()).expect("the document is valid")
 }
 

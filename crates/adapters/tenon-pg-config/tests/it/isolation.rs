@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tenon_config::ports::Scope;
 use tenon_config::{Batch, Choice, DesignChange, DisplayName, InstallationName, NewPortalLink};
+use tenon_contract::secret::SecretBytes;
 use tenon_domain::EndUserId;
 
 use crate::accounts::Accounts;
@@ -10,7 +11,7 @@ use crate::fixture::{Fixture, Outcome, document};
 use crate::installations::installed_document;
 
 /// The tables that belong to a project.
-const TENANT_TABLES: [&str; 18] = [
+const TENANT_TABLES: [&str; 19] = [
     "project",
     "api_key",
     "workflow",
@@ -24,6 +25,7 @@ const TENANT_TABLES: [&str; 18] = [
     "user_revision",
     "connect_session",
     "signing_key",
+    "project_secret",
     "event",
     "installation_started",
     "installation_signal",
@@ -37,6 +39,8 @@ async fn fill(a: &Accounts) -> Outcome {
     a.configuration.link(f.project, a.fields("u1", "key")).await?;
     a.configuration.open_connect(f.project, a.connect("u1")).await?;
     a.configuration.create_signing_key(f.project).await?;
+    let value = SecretBytes::from_text("a-secret-value".to_owned());
+    a.configuration.create_secret(f.project, "KEY".parse()?, value).await?;
     let applied = f.configuration.apply(f.project, &[document("sync", 1)]).await?;
     let user = EndUserId::new("u1");
     let choice = Choice { user, workflow: applied[0].workflow, is_enabled: false };

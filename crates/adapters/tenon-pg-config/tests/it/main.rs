@@ -12,6 +12,7 @@ mod isolation;
 mod plans;
 mod projects;
 mod renewal;
+mod secrets;
 mod setup;
 mod signing_keys;
 mod users;

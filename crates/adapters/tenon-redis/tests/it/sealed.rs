@@ -41,6 +41,7 @@ fn project_plan(revision: i64) -> ProjectPlan {
         choices: HashMap::new(),
         disabled_users: vec![EndUserId::new(format!("user-{CANARY}"))],
         integrations: Vec::new(),
+        secrets: std::collections::BTreeMap::new(),
         signing_keys: Vec::new(),
     }
 }

@@ -11,6 +11,7 @@ mod proxy;
 mod quotas;
 mod redis_record;
 mod rotation;
+mod secrets;
 mod sources;
 mod stage;
 mod steps;

@@ -88,8 +88,8 @@ impl Configuration {
     /// # Errors
     ///
     /// [`Error::NoSuchProject`], [`Error::NameTwice`], [`Error::LimitReached`],
-    /// [`Error::IntegrationMissing`], [`Error::ConnectorUnknown`] and [`Error::NoVault`] for an
-    /// integration that is new, [`Error::Unavailable`], [`Error::Store`].
+    /// [`Error::IntegrationMissing`], [`Error::SecretMissing`], [`Error::ConnectorUnknown`] and
+    /// [`Error::NoVault`] for an integration that is new, [`Error::Unavailable`], [`Error::Store`].
     pub async fn apply_batch(
         &self,
         project: ProjectId,
@@ -143,6 +143,7 @@ impl Configuration {
         let mut workflows = Vec::with_capacity(batch.workflows.len());
         for document in &batch.workflows {
             let belongs_to = integration_of(&known, document)?;
+            self.check_secrets_of(work, project, document).await?;
             let applied = self.apply_one(work, project, document, now).await?;
             if applied.changed {
                 affected.versions.push(applied.version);

@@ -23,8 +23,8 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchProject`], [`Error::LimitReached`], [`Error::Unavailable`],
-    /// [`Error::Store`].
+    /// [`Error::NoSuchProject`], [`Error::SecretMissing`], [`Error::LimitReached`],
+    /// [`Error::Unavailable`], [`Error::Store`].
     pub async fn store_draft(
         &self,
         project: ProjectId,
@@ -33,6 +33,7 @@ impl Configuration {
         let now = self.clock.now();
         let text = DocumentText::of(document)?;
         let mut work = self.begin_change(project).await?;
+        self.check_secrets_of(&mut *work, project, document).await?;
         let entry = self.ensure_workflow(&mut *work, project, &document.name, now).await?;
         let version = match work.draft(project, entry.id, &text.fingerprint).await? {
             Some(draft) => draft.id,

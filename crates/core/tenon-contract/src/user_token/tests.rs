@@ -156,6 +156,7 @@ fn plan(revision: i64, keys: Vec<SigningKeyPlan>) -> ProjectPlan {
         choices: std::collections::HashMap::new(),
         disabled_users: Vec::new(),
         integrations: Vec::new(),
+        secrets: std::collections::BTreeMap::new(),
         signing_keys: keys,
     }
 }

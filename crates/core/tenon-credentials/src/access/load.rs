@@ -65,6 +65,24 @@ impl Inner {
         Ok(Some(value))
     }
 
+    /// A text that belongs to `subject` and to nothing else.
+    pub(super) async fn text(
+        &self,
+        project: ProjectId,
+        secret: SecretId,
+        subject: &Subject,
+        access: &Access,
+    ) -> Result<Zeroizing<String>, AccessError> {
+        let Value { head, plaintext } = self.value(project, secret, access).await?;
+        // The vault has checked the grant when it opened the value, maybe for somebody else.
+        if head.owner.subject != *subject {
+            let reason = "the secret belongs to something else".to_owned();
+            return Err(AccessError::Refused { reason });
+        }
+        let text = std::str::from_utf8(&plaintext).map_err(|_| AccessError::Damaged)?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+
     /// The same for an account.
     pub(super) async fn app_of(
         &self,

@@ -12,7 +12,7 @@ use super::values;
 use crate::ids::SecretId;
 
 /// The member that a stored password has in place of its text.
-const SECRET_MEMBER: &str = "$secret";
+pub(super) const SECRET_MEMBER: &str = "$secret";
 
 /// What is wrong with the value of one input. It never holds the value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::inputs::InputKind;
+use super::settings::SECRET_MEMBER;
 
 /// The longest value other than a file, in bytes of its text or its JSON.
 pub const VALUE_BYTES_MAX: usize = 64 << 10;
@@ -228,6 +229,10 @@ fn object<'a>(value: &'a Value, known: &[&str]) -> Result<&'a Map<String, Value>
     if !known.is_empty() && members.keys().any(|name| !known.contains(&name.as_str())) {
         let message = format!("may have these members only: {}", known.join(", "));
         return misfit("wrong_type", message);
+    }
+    if members.contains_key(SECRET_MEMBER) {
+        // Stored in place of a password: whoever could write it would name any secret.
+        return misfit("wrong_type", format!("may have no member {SECRET_MEMBER}"));
     }
     let bytes = serde_json::to_string(value).map_or(usize::MAX, |text| text.len());
     match bytes <= VALUE_BYTES_MAX {

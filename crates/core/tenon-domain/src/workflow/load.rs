@@ -140,14 +140,14 @@ fn other_version(root: &Node) -> Option<Finding> {
 }
 
 /// Gives findings their place in a text.
-struct Placer<'a> {
-    file: &'a str,
-    source: &'a str,
-    root: Option<&'a Node>,
+pub(super) struct Placer<'a> {
+    pub(super) file: &'a str,
+    pub(super) source: &'a str,
+    pub(super) root: Option<&'a Node>,
 }
 
 impl Placer<'_> {
-    fn place(&self, finding: Finding) -> Diagnostic {
+    pub(super) fn place(&self, finding: Finding) -> Diagnostic {
         let at = self.root.map(|root| self.position(root, &finding)).unwrap_or_default();
         Diagnostic {
             file: self.file.to_owned(),

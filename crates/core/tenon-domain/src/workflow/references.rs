@@ -1,15 +1,19 @@
 //! Every value position in a step's configuration, for validation and for the engine's
 //! look-ahead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tenon_expr::{Condition, Reference, Source};
+use tenon_expr::{Condition, Reference, Segment, Source};
 
-use super::document::StepKind;
+use super::document::{StepKind, Workflow};
 use super::steps::integration_request::IntegrationRequestStep;
 use super::steps::request::{Pagination, RequestAuth, RequestBody, RequestStep};
 use super::steps::response::{ResponseBody, ResponseStep};
 use super::text::locate::escape;
+use crate::secrets::SecretKey;
+
+/// The root of references to environment secrets.
+pub const SECRETS_ROOT: &str = "secrets";
 
 /// A value position and where it is, as a pointer relative to the step.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(crate) struct Site<'a> {
     pub content: Content<'a>,
     /// Whether it is evaluated for each page, after the answer is there.
     pub is_per_page: bool,
+    /// Whether secrets may stand here: what it evaluates to goes into one call and nowhere else.
+    pub takes_secrets: bool,
 }
 
 /// What is at a position.
@@ -36,6 +42,32 @@ impl<'a> Site<'a> {
     }
 }
 
+impl Workflow {
+    /// Keys of the environment secrets that its steps use, each once, in order. Those written with
+    /// `?` are left out: they may be missing.
+    #[must_use]
+    pub fn secret_keys(&self) -> BTreeSet<&str> {
+        let references = self.steps.iter().flat_map(|step| step.kind.references());
+        references.filter(|it| !it.is_optional).filter_map(secret_key).collect()
+    }
+
+    /// Whether a step uses this environment secret, with `?` or without.
+    #[must_use]
+    pub fn names_secret(&self, key: &SecretKey) -> bool {
+        let mut references = self.steps.iter().flat_map(|step| step.kind.references());
+        references.any(|reference| secret_key(reference) == Some(key.as_str()))
+    }
+}
+
+/// The key of the environment secret that a reference names.
+#[must_use]
+pub fn secret_key(reference: &Reference) -> Option<&str> {
+    match reference.path.first() {
+        Some(Segment::Key(key)) if reference.root == SECRETS_ROOT => Some(key),
+        _ => None,
+    }
+}
+
 impl StepKind {
     /// Every reference in the configuration, in the order of its fields, repeats included.
     #[must_use]
@@ -43,9 +75,22 @@ impl StepKind {
         self.sites().iter().flat_map(Site::references).collect()
     }
 
+    /// Whether secrets may stand anywhere in it. Elsewhere they would end in what is recorded, decide
+    /// about it, or go to whoever called.
+    #[must_use]
+    pub const fn takes_secrets(&self) -> bool {
+        match self {
+            Self::Request(_)
+            | Self::Function(_)
+            | Self::Action(_)
+            | Self::IntegrationRequest(_) => true,
+            Self::Conditional(_) | Self::FanOut(_) | Self::Delay(_) | Self::Response(_) => false,
+        }
+    }
+
     /// Every value position, in the order of the fields.
     pub(crate) fn sites(&self) -> Vec<Site<'_>> {
-        let mut sites = Sites::default();
+        let mut sites = Sites { takes_secrets: self.takes_secrets(), ..Sites::default() };
         match self {
             Self::Request(request) => sites.request(request),
             Self::Function(function) => sites.map("/parameters", &function.parameters),
@@ -60,7 +105,7 @@ impl StepKind {
             }
             Self::Response(response) => sites.response(response),
             Self::Action(action) => {
-                sites.maybe("/account", action.account.as_ref());
+                sites.account(action.account.as_ref());
                 sites.source("/input", &action.input);
             }
             Self::IntegrationRequest(request) => sites.integration_request(request),
@@ -73,11 +118,13 @@ impl StepKind {
 struct Sites<'a> {
     found: Vec<Site<'a>>,
     is_per_page: bool,
+    takes_secrets: bool,
 }
 
 impl<'a> Sites<'a> {
     fn push(&mut self, pointer: String, content: Content<'a>) {
-        self.found.push(Site { pointer, content, is_per_page: self.is_per_page });
+        let takes_secrets = self.takes_secrets && !self.is_per_page;
+        self.found.push(Site { pointer, content, is_per_page: self.is_per_page, takes_secrets });
     }
 
     fn source(&mut self, pointer: &str, source: &'a Source) {
@@ -98,6 +145,13 @@ impl<'a> Sites<'a> {
         for (key, source) in map {
             self.source(&format!("{pointer}/{}", escape(key)), source);
         }
+    }
+
+    /// Says which account, and so shows in messages.
+    fn account(&mut self, source: Option<&'a Source>) {
+        let takes_secrets = std::mem::take(&mut self.takes_secrets);
+        self.maybe("/account", source);
+        self.takes_secrets = takes_secrets;
     }
 
     fn response(&mut self, response: &'a ResponseStep) {
@@ -122,7 +176,7 @@ impl<'a> Sites<'a> {
     }
 
     fn integration_request(&mut self, request: &'a IntegrationRequestStep) {
-        self.maybe("/account", request.account.as_ref());
+        self.account(request.account.as_ref());
         self.source("/path", &request.path);
         self.map("/query", &request.query);
         self.map("/headers", &request.headers);

@@ -19,6 +19,7 @@ use super::graph::build::build;
 use crate::limits::DocumentLimits;
 
 pub(crate) use integrations::connector_name_problem;
+pub(super) use references::not_allowed;
 
 /// Every rule that the document breaks.
 pub(crate) fn validate(workflow: &Workflow, limits: &DocumentLimits) -> Vec<Finding> {

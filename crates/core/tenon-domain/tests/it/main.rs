@@ -11,6 +11,7 @@ mod references;
 mod robustness;
 mod schedule;
 mod schema;
+mod secrets;
 mod settings;
 mod shape;
 mod step_rules;

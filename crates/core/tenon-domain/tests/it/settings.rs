@@ -53,6 +53,11 @@ fn values_are_checked_by_kind() {
         (json!({"type": "url"}), json!("example.com"), "invalid_url"),
         (json!({"type": "password"}), json!("secret"), ""),
         (json!({"type": "password"}), json!({"$secret": SecretId::new()}), "wrong_type"),
+        (
+            json!({"type": "dynamic_combo", "source": "s"}),
+            json!({"$secret": SecretId::new()}),
+            "wrong_type",
+        ),
         (json!({"type": "boolean"}), json!(false), ""),
         (json!({"type": "switch"}), json!("on"), "wrong_type"),
         (select.clone(), json!("x"), ""),

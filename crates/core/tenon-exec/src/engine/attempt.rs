@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tenon_domain::workflow::StepKind;
 use tenon_domain::workflow::steps::delay::DelayStep;
+use tenon_expr::Scope;
 
 use super::frame::{Frame, Slot};
 use super::progress::Turn;
@@ -73,7 +74,7 @@ impl Engine {
     ) -> Result<Outcome, Failure> {
         let mut tries = 0;
         loop {
-            match self.dispatch(execution, frame, step, view).await {
+            match self.dispatch_with_secrets(execution, frame, step, view).await {
                 Err(failure)
                     if failure.class == FailureClass::Infrastructure
                         && tries < self.settings.infrastructure_retries =>
@@ -88,12 +89,31 @@ impl Engine {
         }
     }
 
-    async fn dispatch(
+    /// Opens the secrets that the step names for the time of one try, and takes them out of what
+    /// comes of it.
+    async fn dispatch_with_secrets(
         &self,
         execution: &Execution,
         frame: &Arc<Frame>,
         step: &ProgramStep,
         view: &View,
+    ) -> Result<Outcome, Failure> {
+        let unsealed = self.unsealed(execution, step).await?;
+        if unsealed.is_empty() {
+            return self.dispatch(execution, frame, step, view).await;
+        }
+        let mask = unsealed.mask();
+        let result = self.dispatch(execution, frame, step, &unsealed.over(view)).await;
+        drop(unsealed);
+        mask.clean(result).await
+    }
+
+    async fn dispatch(
+        &self,
+        execution: &Execution,
+        frame: &Arc<Frame>,
+        step: &ProgramStep,
+        view: &(dyn Scope + Sync),
     ) -> Result<Outcome, Failure> {
         match &step.step.kind {
             StepKind::Request(request) => {
@@ -141,7 +161,7 @@ impl Engine {
         execution: &Execution,
         frame: &Arc<Frame>,
         step: &ProgramStep,
-        view: &View,
+        view: &(dyn Scope + Sync),
     ) -> Result<Outcome, Failure> {
         let key = idempotency_key(execution, frame, step);
         let call = steps::integration::IntegrationCall {

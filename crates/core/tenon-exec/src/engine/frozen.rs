@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tenon_expr::{Reference, Segment};
 
+use super::secrets::Passwords;
 use super::{Engine, Error};
 use crate::ports::store::{InstallationValues, Job};
 use crate::program::Program;
@@ -22,6 +23,8 @@ pub(super) struct Frozen {
     pub shared: Arc<Value>,
     /// `{{user.x}}`
     pub about_user: Arc<Value>,
+    /// Passwords, which are not in the settings.
+    pub passwords: Passwords,
 }
 
 impl Engine {
@@ -33,15 +36,18 @@ impl Engine {
                 settings: program.settings.clone(),
                 shared: Arc::new(json!({})),
                 about_user: Arc::new(json!({ "id": job.user, "meta": meta })),
+                passwords: Passwords::default(),
             });
         };
         let bytes = self.payload(&installation.values).await?;
         let values: InstallationValues = serde_json::from_slice(&bytes).map_err(Error::Corrupt)?;
-        let InstallationValues { settings, shared, user_meta } = values;
+        let InstallationValues { mut settings, mut shared, user_meta } = values;
+        let passwords = Passwords::taken_from(&mut settings, &mut shared);
         Ok(Frozen {
             settings: overlaid(&program.settings, settings),
             shared: Arc::new(Value::Object(shared)),
             about_user: Arc::new(json!({ "id": job.user, "meta": user_meta })),
+            passwords,
         })
     }
 

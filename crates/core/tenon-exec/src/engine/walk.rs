@@ -100,6 +100,10 @@ impl Engine {
             return Ok(StepFlow::Stop(Flow::Yielded));
         }
         execution.started_at.get_or_init(|| self.clock.now());
+        if let Some(failure) = self.misplaced_secret(execution, step) {
+            let row = self.row(execution, frame, step, turn);
+            return self.record_failure(execution, step, row, failure).await;
+        }
         match &step.step.kind {
             StepKind::FanOut(fan_out) => self.fan_out(execution, frame, index, step, fan_out).await,
             StepKind::Delay(delay) => self.delay(execution, frame, step, delay, turn).await,

@@ -13,7 +13,7 @@ mod action;
 mod caller;
 pub mod check;
 mod failure;
-mod mask;
+pub(crate) mod mask;
 mod request;
 
 use std::sync::Arc;

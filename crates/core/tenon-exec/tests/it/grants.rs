@@ -62,10 +62,17 @@ async fn a_run_for_a_user_is_given_a_grant_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_no_grant_without_a_user_or_a_key() {
+async fn without_a_user_a_grant_is_the_projects_and_without_a_key_there_is_none() {
     let stores = Stores::new(Settings::default());
     let signs = intake(&stores, Some(key())).await;
-    assert_eq!(accepted(&stores, &signs, None).await.grant, None);
+    let job = accepted(&stores, &signs, None).await;
+    let grant = job.grant.expect("signed");
+    assert_eq!(key().check_run(&grant, job.project, Some(job.run)), Ok(()));
+    for user in ["", "ada"] {
+        let user = EndUserId::new(user);
+        let opens = key().check(&grant, job.project, &user, Some(job.run), stores.clock.now());
+        assert_eq!(opens, Err(GrantError::Mismatch), "it opens no credential of anybody");
+    }
     let plain = intake(&stores, None).await;
     assert_eq!(accepted(&stores, &plain, Some("ada")).await.grant, None);
 }

@@ -123,6 +123,7 @@ impl Installed {
             choices: HashMap::new(),
             disabled_users: self.disabled.lock().clone(),
             integrations: Vec::new(),
+            secrets: std::collections::BTreeMap::new(),
             signing_keys: Vec::new(),
         };
         self.plans.put_project(&plan).await.expect("in memory");

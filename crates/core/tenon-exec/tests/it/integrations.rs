@@ -2,6 +2,7 @@
 
 mod check;
 mod pauses;
+mod secrets;
 mod vault;
 mod world;
 

@@ -63,6 +63,7 @@ impl Clockwork {
             choices: HashMap::new(),
             disabled_users: Vec::new(),
             integrations: Vec::new(),
+            secrets: std::collections::BTreeMap::new(),
             signing_keys: Vec::new(),
         };
         self.plans.put_project(&plan).await.expect("in memory");

@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use tenon_contract::grant::Work;
+use tenon_contract::grant::{Grant, Work};
 use tenon_contract::secret::SecretBytes;
 use tenon_domain::{CredentialId, EndUserId, ProjectId, RunId, StepId};
 
@@ -174,6 +174,43 @@ fn a_credential_in_a_step_or_a_call_needs_a_grant_of_its_user() {
         assert_eq!(check(call, &plain), Ok(()));
         let ended = key(1).sign(owner.project, &user, &Work::Call { until: now() });
         assert_eq!(check(ended, &plain), Err(Refusal::Grant(GrantError::Ended)));
+    }
+}
+
+#[test]
+fn a_secret_of_the_project_opens_for_a_step_of_its_runs_only() {
+    let policy = Policy::new(vec![key(1), key(2)]);
+    let owner = SecretOwner { project: ProjectId::new(), subject: Subject::Project };
+    let run = RunId::new();
+    let plain = Access { run: Some(run), ..access(owner.project, Purpose::Step) };
+    let check = |grant: Option<Grant>, access: &Access| {
+        let access = Access { grant, ..access.clone() };
+        policy.check_open(Caller::Worker, &access, &owner, now())
+    };
+    assert_eq!(check(None, &plain), Err(Refusal::NoGrant));
+    let user = EndUserId::new("user-1");
+    for user in [Some(&user), None] {
+        for signer in [key(1), key(2)] {
+            let grant = Some(signer.sign_run(owner.project, user, run));
+            assert_eq!(check(grant, &plain), Ok(()));
+        }
+        let mismatch = Err(Refusal::Grant(GrantError::Mismatch));
+        let signed = |key: GrantKey, project| Some(key.sign_run(project, user, run));
+        assert_eq!(check(signed(key(3), owner.project), &plain), mismatch);
+        assert_eq!(check(signed(key(1), ProjectId::new()), &plain), mismatch);
+        let other_run = Access { run: Some(RunId::new()), ..plain.clone() };
+        assert_eq!(check(signed(key(1), owner.project), &other_run), mismatch);
+    }
+    let call = key(1).sign(owner.project, &user, &Work::Call { until: Timestamp::MAX });
+    assert_eq!(check(Some(call.clone()), &plain), Err(Refusal::Grant(GrantError::Mismatch)));
+    for caller in Caller::ALL {
+        for purpose in PURPOSES {
+            let grant = Some(key(1).sign_run(owner.project, Some(&user), run));
+            let access = Access { run: Some(run), grant, ..access(owner.project, purpose) };
+            let may = policy.check_open(caller, &access, &owner, now()).is_ok();
+            let is_step_of_worker = caller == Caller::Worker && purpose == Purpose::Step;
+            assert_eq!(may, is_step_of_worker, "{caller:?} {purpose:?}");
+        }
     }
 }
 

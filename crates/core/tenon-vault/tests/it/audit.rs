@@ -98,7 +98,7 @@ async fn what_is_refused_is_recorded_too() {
         .map(|(record, _)| (record.caller.as_str(), record.is_granted, record.reference.as_deref()))
         .collect();
     let expected = [
-        ("worker", false, Some("a grant is needed for this credential")),
+        ("worker", false, Some("a grant is needed for this value")),
         ("gateway", false, Some("the role `gateway` opens nothing for this purpose")),
         ("worker", true, None),
     ];

@@ -63,7 +63,7 @@ async fn start(
     StrictJson(request): StrictJson<TestRunRequest>,
 ) -> Result<(StatusCode, Json<AcceptedRun>), Problem> {
     let user = request.user.map(|user| checked_user("/user", user)).transpose()?;
-    let mut batch = load(&api, caller.project, vec![request.document]).await?;
+    let mut batch = load(&api, &caller, vec![request.document]).await?;
     let draft = batch.workflows.pop().ok_or_else(no_workflow)?;
     let integration = draft.integration.as_deref().and_then(|name| caller.integration(name));
     let stored = api.config.store_draft(caller.project, &draft).await;

@@ -27,7 +27,8 @@ fn routes(project: &str) -> Vec<(String, String)> {
             .replace("{credential}", &uuid(8, 77).to_string())
             .replace("{configuration}", "ext:x")
             .replace("{session}", &uuid(9, 77).to_string())
-            .replace("{signing_key}", "0123456789abcdef");
+            .replace("{signing_key}", "0123456789abcdef")
+            .replace("{secret_key}", "API_KEY");
         assert!(!path.contains('{'), "a parameter this test does not know: {path}");
         let methods = item.as_object().expect("there are methods").keys();
         routes.extend(methods.map(|method| (method.to_uppercase(), path.clone())));

@@ -129,6 +129,12 @@ async fn integrations_and_accounts_are_understood() {
     assert!(!format!("{key:?}").contains("private-canary"));
     client.revoke_signing_key(&key.id).await.expect("it is valid");
     assert!(client.signing_keys().await.expect("it answers")[0].revoked_at.is_some());
+    let kept = client.create_secret("API_KEY", "value-canary").await.expect("it is kept");
+    assert_eq!(client.secrets().await.expect("it answers"), [kept]);
+    client.replace_secret("API_KEY", "other-canary").await.expect("it is there");
+    assert_eq!(served.bench.world.secret_value("API_KEY").as_deref(), Some("other-canary"));
+    client.delete_secret("API_KEY").await.expect("it is there");
+    assert!(client.delete_secret("API_KEY").await.is_err());
     let events = client.events(1, 200).await.expect("it answers");
     assert_eq!((events.events.len(), events.next), (2, 3));
 }

@@ -262,6 +262,7 @@ impl PlanSource for World {
                 choices: Default::default(),
                 disabled_users: Vec::new(),
                 integrations: Vec::new(),
+                secrets: std::collections::BTreeMap::new(),
                 signing_keys: Vec::new(),
             })
         }))

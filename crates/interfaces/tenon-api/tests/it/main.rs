@@ -15,6 +15,7 @@ mod portal;
 mod projects;
 mod proxy_calls;
 mod runs;
+mod secrets;
 mod users;
 mod workflows;
 

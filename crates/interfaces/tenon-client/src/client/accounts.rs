@@ -207,7 +207,7 @@ impl Client {
         self.json(self.get("event-log").query(&query)).await
     }
 
-    async fn remove(&self, path: &str) -> Result<(), Error> {
+    pub(super) async fn remove(&self, path: &str) -> Result<(), Error> {
         self.answer(self.call(Method::DELETE, path).timeout(CALL_TIMEOUT)).await.map(drop)
     }
 }

@@ -272,6 +272,7 @@ fn project_plan() -> ProjectPlan {
         choices: HashMap::new(),
         disabled_users: Vec::new(),
         integrations,
+        secrets: std::collections::BTreeMap::new(),
         signing_keys: vec![SigningKeyPlan {
             id: "a".to_owned(),
             public_pem: SIGNERS.0.pem.clone(),

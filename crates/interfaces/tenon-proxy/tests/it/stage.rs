@@ -210,6 +210,7 @@ pub fn project_plan(project: ProjectId, integration: IntegrationId) -> ProjectPl
             },
             other,
         ],
+        secrets: std::collections::BTreeMap::new(),
         signing_keys: Vec::new(),
     }
 }

@@ -2,7 +2,9 @@
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
-use tenon_client::{AccountConfiguration, Credential, CredentialStatus, Integration, SigningKey};
+use tenon_client::{
+    AccountConfiguration, Credential, CredentialStatus, Integration, Secret, SigningKey,
+};
 
 use crate::terminal::{Paint, Tone, one_line, time};
 
@@ -115,6 +117,16 @@ pub fn of_signing_keys(keys: &[SigningKey], paint: Paint) -> String {
             time(key.created_at),
             key.revoked_at.map_or_else(|| "-".to_owned(), time),
         ]);
+    }
+    table.to_string()
+}
+
+/// Environment secrets, one a line, without their values.
+#[must_use]
+pub fn of_secrets(secrets: &[Secret]) -> String {
+    let mut table = new(&["key", "made", "set"]);
+    for secret in secrets {
+        table.add_row(vec![secret.key.clone(), time(secret.created_at), time(secret.updated_at)]);
     }
     table.to_string()
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::installation::Installation;
 use super::provider::{KEY_PREFIX, LARGE_TEXT, Provider};
 use super::redis_record::RedisRecord;
+use super::secrets::SecretUse;
 use super::stage::{Browser, Stage};
 use super::traces::Traces;
 use crate::product::{answer, fresh_name, text_of};
@@ -59,6 +60,7 @@ async fn no_secret_is_left_anywhere() {
         lived.expect("no account fails");
     }
     everything_goes_wrong(&stage, &events).await;
+    secrets_in_steps(&stage).await;
     let name = stage.user.clone();
     drop(stage);
     let redis = record.finish(installation.redis().expect("it was started with one"));
@@ -171,6 +173,17 @@ async fn everything_goes_wrong(stage: &Stage, events: &Events) {
     assert_clean(&probed);
     assert_clean(&stage.credential(&credential).await);
     assert_clean(&json!(stage.events(&credential).await));
+}
+
+/// A secret of the project and passwords of a user in steps that repeat them.
+async fn secrets_in_steps(stage: &Stage) {
+    let user = fresh_name();
+    let used = SecretUse::deploy(stage).await;
+    let credential = stage.connect_by_key(&user, &format!("{KEY_PREFIX}of-{user}")).await;
+    for _ in 0..3 {
+        let passwords = used.switch_on(stage, &credential).await;
+        used.run(stage, &user, &passwords).await;
+    }
 }
 
 /// Every fault of the token endpoint while an account is linked: the page for the user and what

@@ -8,7 +8,8 @@ use crate::workflow::document::Workflow;
 use crate::workflow::graph::StepIndex;
 
 /// Words that templates use for something else.
-pub(super) const RESERVED: [&str; 6] = ["trigger", "self", "user", "run", "settings", "shared"];
+pub(super) const RESERVED: [&str; 7] =
+    ["trigger", "self", "user", "run", "settings", "shared", "secrets"];
 
 /// Words that templates read as values.
 const LITERALS: [&str; 3] = ["true", "false", "null"];

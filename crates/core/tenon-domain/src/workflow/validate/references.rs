@@ -6,6 +6,8 @@ use tenon_expr::{Reference, Segment};
 
 use super::flow::Flow;
 use super::names::RESERVED;
+use crate::portal::{Input, InputKind};
+use crate::secrets::{InvalidSecretKey, SecretKey};
 use crate::workflow::diagnostic::{Finding, Spot};
 use crate::workflow::document::{Step, StepKind, Trigger, Workflow};
 use crate::workflow::graph::{Graph, StepIndex};
@@ -46,14 +48,15 @@ struct Reader<'a> {
 }
 
 /// What is wrong, and what to do.
-type Problem = (&'static str, String, Option<String>);
+pub(in crate::workflow) type Problem = (&'static str, String, Option<String>);
 
 impl Reader<'_> {
     fn check(&self, reference: &Reference, site: &Site<'_>) -> Option<Finding> {
         let problem = match reference.root.as_str() {
             "trigger" => self.check_trigger(reference),
-            "settings" => self.check_setting(reference),
+            "settings" => self.check_setting(reference, site),
             "shared" => self.check_shared(reference),
+            "secrets" => check_secret(reference, site),
             "self" => self.check_self(reference, site),
             "user" | "run" => None,
             _ => self.check_step(reference),
@@ -87,8 +90,13 @@ impl Reader<'_> {
         Some(("unknown_field", message, Some(format!("write trigger?.{field} for null"))))
     }
 
-    fn check_setting(&self, reference: &Reference) -> Option<Problem> {
+    fn check_setting(&self, reference: &Reference, site: &Site<'_>) -> Option<Problem> {
         let name = first_key(reference)?;
+        let is_password =
+            |input: &Input| input.id == name && matches!(input.kind, InputKind::Password {});
+        if !site.takes_secrets && self.workflow.inputs.iter().any(is_password) {
+            return Some(not_allowed(&format!("settings.{name}")));
+        }
         let values = self.workflow.settings.values.keys().map(String::as_str);
         let inputs = self.workflow.inputs.iter().map(|input| input.id.as_str());
         let known: Vec<&str> = values.chain(inputs).collect();
@@ -212,6 +220,33 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+fn check_secret(reference: &Reference, site: &Site<'_>) -> Option<Problem> {
+    let Some(key) = first_key(reference) else {
+        let message = "secrets are used one by one".to_owned();
+        return Some(("invalid_secret", message, Some("write secrets.KEY".to_owned())));
+    };
+    if key.parse::<SecretKey>().is_err() {
+        let message = format!("\"{key}\" is not the key of a secret");
+        let help = format!("a key is {InvalidSecretKey}");
+        return Some(("invalid_secret", message, Some(help)));
+    }
+    if reference.path.len() > 1 {
+        let message = format!("the secret \"{key}\" is a text and has no members");
+        let help = format!("write parse_json(secrets.{key}) and the path after it");
+        return Some(("invalid_secret", message, Some(help)));
+    }
+    (!site.takes_secrets).then(|| not_allowed(&format!("secrets.{key}")))
+}
+
+/// A secret where it would not stay one.
+pub(in crate::workflow) fn not_allowed(written: &str) -> Problem {
+    let message = format!("the secret {written} cannot stand here: it would not stay one");
+    let help = "secrets go into requests, inputs of actions and parameters of functions; not into \
+                accounts and pagination"
+        .to_owned();
+    ("secret_not_allowed", message, Some(help))
 }
 
 fn first_key(reference: &Reference) -> Option<&str> {

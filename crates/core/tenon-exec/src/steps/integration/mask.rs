@@ -118,7 +118,7 @@ impl Mask {
 }
 
 /// How an answer may write a secret: as it is, as in a URL or a form, in JSON, and in HTML.
-fn forms(secret: &str) -> [String; 6] {
+pub(crate) fn forms(secret: &str) -> [String; 6] {
     let quoted = Value::from(secret).to_string();
     let json = quoted[1..quoted.len() - 1].to_owned();
     let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");

@@ -36,6 +36,11 @@ impl MemoryVault {
 
     /// Keeps a value.
     pub fn keep(&self, project: ProjectId, subject: Subject, value: Value) -> SecretId {
+        self.keep_text(project, subject, &value.to_string())
+    }
+
+    /// The same for a text as it is.
+    pub fn keep_text(&self, project: ProjectId, subject: Subject, text: &str) -> SecretId {
         let secret = SecretId::new();
         let now = self.clock.now();
         let head = SecretHead {
@@ -48,7 +53,7 @@ impl MemoryVault {
             written_at: now,
             refresh_failures: 0,
         };
-        let value = value.to_string().into_bytes();
+        let value = text.as_bytes().to_vec();
         let kept = Kept { head, value, fence: 0, until: Timestamp::MIN };
         self.kept.lock().insert(secret, kept);
         secret
@@ -67,6 +72,11 @@ impl MemoryVault {
     pub fn openings(&self, secret: SecretId) -> Vec<Access> {
         let opened = self.opened.lock();
         opened.iter().filter(|(id, _)| *id == secret).map(|(_, access)| access.clone()).collect()
+    }
+
+    /// Deletes a secret.
+    pub fn forget(&self, secret: SecretId) {
+        self.kept.lock().remove(&secret);
     }
 
     /// Makes a secret unusable.

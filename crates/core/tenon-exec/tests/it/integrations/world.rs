@@ -10,14 +10,16 @@ use serde_json::{Map, Value, json};
 use tenon_connector::catalog::Catalog;
 use tenon_contract::egress::{Error, OutboundRequest, OutboundResponse};
 use tenon_contract::plan::{
-    AppPlan, CredentialPlan, InstallationsPlan, IntegrationPlan, PlanError, PlanSource,
-    ProjectPlan, UserPlan, WorkflowPlan,
+    AppPlan, ConfigurationPlan, CredentialPlan, InstallationsPlan, IntegrationPlan, PlanError,
+    PlanSource, ProjectPlan, UserPlan, WorkflowPlan,
 };
 use tenon_contract::quota::Quotas;
 use tenon_contract::vault::Subject;
 use tenon_credentials::access::{AccessParts, CredentialAccess};
+use tenon_domain::portal::secret_setting;
 use tenon_domain::{
-    CredentialId, EndUserId, IntegrationId, ProjectId, RunId, VersionId, WorkflowId,
+    ConfigurationId, CredentialId, EndUserId, IntegrationId, ProjectId, RunId, SecretId, VersionId,
+    WorkflowId,
 };
 use tenon_exec::steps::integration::{IntegrationLimits, Integrations};
 use tenon_local::LocalQuotas;
@@ -31,6 +33,12 @@ pub const CONNECTOR: &str = "custom.acme";
 
 /// The token of the first account; it must show nowhere.
 pub const TOKEN: &str = "canary-token-of-the-first-account";
+
+/// The value of the project's secret `API_KEY`; it must show nowhere.
+pub const API_KEY: &str = "api-key-canary/1+2 of the project";
+
+/// The user's password `word`; it must show nowhere.
+pub const WORD: &str = "pass-word-canary";
 
 /// A connector with two ways to link, two actions, and two calls a minute for each account.
 pub fn manifest() -> Value {
@@ -84,6 +92,11 @@ pub struct World {
     pub egress: Arc<ScriptedEgress>,
     pub user: EndUserId,
     pub accounts: Vec<CredentialPlan>,
+    /// The project's secret `API_KEY`.
+    pub api_key: SecretId,
+    /// The password `word` in the only configuration of the first account, shared and of any
+    /// workflow.
+    pub word: SecretId,
 }
 
 impl World {
@@ -117,10 +130,21 @@ impl World {
         let app = AppPlan { values, secret: Some(app), scopes: Vec::new() };
         integration.apps.insert("oauth".to_owned(), app);
         change(&mut integration);
-        let accounts = vec![
+        let api_key = vault.keep_text(project, Subject::Project, API_KEY);
+        let mut accounts = vec![
             account(&vault, project, &user, &integration, "oauth", None, TOKEN),
             account(&vault, project, &user, &integration, "oauth", Some("second"), "another-token"),
         ];
+        let first = &mut accounts[0];
+        let subject = Subject::Credential { credential: first.id, user: user.clone() };
+        let word = vault.keep_text(project, subject, WORD);
+        let shared = json!({ "word": secret_setting(word) });
+        first.configurations.push(ConfigurationPlan {
+            id: ConfigurationId::new(),
+            external_id: None,
+            shared: shared.as_object().expect("an object").clone(),
+            workflows: HashMap::new(),
+        });
         let plans = Arc::new(FixedPlans {
             project: Arc::new(ProjectPlan {
                 project,
@@ -130,6 +154,7 @@ impl World {
                 choices: HashMap::new(),
                 disabled_users: Vec::new(),
                 integrations: vec![integration],
+                secrets: [("API_KEY".parse().expect("a key"), api_key)].into(),
                 signing_keys: Vec::new(),
             }),
             user: Arc::new(UserPlan {
@@ -152,7 +177,7 @@ impl World {
         bench.engine.egress = egress.clone();
         bench.engine.integrations =
             Some(Integrations { access, plans, quotas, limits: IntegrationLimits::default() });
-        Self { bench, vault, egress, user, accounts }
+        Self { bench, vault, egress, user, accounts, api_key, word }
     }
 
     /// Accepts a run for the user.

@@ -15,7 +15,9 @@ use utoipa_axum::routes;
 
 use crate::auth::Caller;
 use crate::config::ApplyMode;
-use crate::documents::{DocumentText, Loaded, check_functions, check_triggers, load_all};
+use crate::documents::{
+    DocumentText, Loaded, ProjectParts, check_functions, check_project, check_triggers, load_all,
+};
 use crate::problem;
 use crate::settings::ApiSettings;
 use crate::state::Api;
@@ -66,7 +68,7 @@ async fn apply(
     if request.documents.is_empty() || request.documents.len() > documents_max {
         return Err(count(documents_max));
     }
-    let batch = load(&api, caller.project, request.documents).await?;
+    let batch = load(&api, &caller, request.documents).await?;
     let mode = if request.dry_run { ApplyMode::DryRun } else { ApplyMode::Commit };
     let applied = api.config.apply(caller.project, &batch, mode).await;
     let AppliedBatch { workflows, integrations } = applied.map_err(problem::of_config)?;
@@ -81,19 +83,38 @@ async fn apply(
 /// Checks documents off the threads that serve requests.
 pub(crate) async fn load(
     api: &Api,
-    project: ProjectId,
+    caller: &Caller,
     documents: Vec<DocumentText>,
 ) -> Result<Batch, Problem> {
-    let settings = Arc::clone(&api.settings);
-    let checking = tokio::task::spawn_blocking(move || load_all(&documents, &settings.documents));
-    let loaded =
-        checking.await.map_err(|error| Problem::internal("check the documents", &error))?;
-    let Loaded { batch, files } = loaded?;
-    check_triggers(&files, &batch.workflows, project, &*api.config).await?;
+    let documents = Arc::new(documents);
+    let (settings, texts) = (Arc::clone(&api.settings), Arc::clone(&documents));
+    let loaded = checked(move || load_all(&texts, &settings.documents)).await?;
+    let loaded = match loaded.asks_of_project() {
+        false => loaded,
+        true => {
+            let secrets = api.config.secrets(caller.project).await.map_err(problem::of_config)?;
+            let integrations = api.config.integrations(caller.project).await;
+            let integrations = integrations.map_err(problem::of_config)?;
+            let project = ProjectParts::new(secrets, integrations);
+            let settings = Arc::clone(&api.settings);
+            checked(move || check_project(loaded, &documents, &project, &settings.documents))
+                .await?
+        }
+    };
+    let Loaded { batch, files, .. } = loaded;
+    check_triggers(&files, &batch.workflows, caller.project, &*api.config).await?;
     if let Some(runner) = &api.functions {
         check_functions(&files, &batch.workflows, &**runner).await?;
     }
     Ok(batch)
+}
+
+/// Runs a check where it may work the processor.
+async fn checked<T: Send + 'static>(
+    check: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let checking = tokio::task::spawn_blocking(check);
+    checking.await.map_err(|error| Problem::internal("check the documents", &error))?
 }
 
 fn count(documents_max: usize) -> Problem {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
-use tenon_api::config::{AccountPort, BrowserPort, IntegrationPort, LogPort, PortalPort};
+use tenon_api::config::{
+    AccountPort, BrowserPort, IntegrationPort, LogPort, PortalPort, SecretPort,
+};
 use tenon_config::ports::linker::Health;
 use tenon_config::{
     AccountSettings, AccountWebhook, AppChange, Callback, ConnectEnd, ConnectFault, ConnectOptions,
     ConnectOutcome, ConnectSession, Credential, CredentialState, CredentialStatus, CustomConnector,
     DesignChange, DisplayName, Error, Event, EventType, FieldFault, FieldLink, Integration,
     LinkProof, ListedConnector, Logo, NewConnect, NewEvent, NewLogo, NewPortalLink, NewSigningKey,
-    OpenedConnect, OpenedPortalLink, PortalDesign, Probed, SessionLink, SettingsChange,
-    SettingsName, SigningKey, Slug, StartedConnect, WebhookEndpoint, WebhookScope,
+    OpenedConnect, OpenedPortalLink, PortalDesign, Probed, ProjectSecret, SessionLink,
+    SettingsChange, SettingsName, SigningKey, Slug, StartedConnect, WebhookEndpoint, WebhookScope,
 };
 use tenon_connector::connector::Connector;
 use tenon_contract::plan::AppPlan;
@@ -22,6 +24,7 @@ use tenon_contract::secret::SecretBytes;
 use tenon_domain::workflow::Diagnostic;
 use tenon_domain::{
     ConfigurationId, ConnectSessionId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId,
+    SecretKey,
 };
 use zeroize::Zeroizing;
 
@@ -41,6 +44,7 @@ pub struct Accounts {
     sessions: Vec<ConnectSession>,
     signing_keys: Vec<SigningKey>,
     design: PortalDesign,
+    secrets: Vec<(ProjectSecret, Vec<u8>)>,
     fault: Option<ConnectFault>,
     outcome: Option<ConnectOutcome>,
     is_https: bool,
@@ -526,6 +530,79 @@ impl BrowserPort for World {
         }
         let outcome = state.accounts.outcome.clone().expect("the test said how it ends");
         Ok(ConnectEnd { session: session(), outcome })
+    }
+}
+
+impl World {
+    /// The value of a secret.
+    pub fn secret_value(&self, key: &str) -> Option<String> {
+        let state = self.state.lock();
+        let found = state.accounts.secrets.iter().find(|(secret, _)| secret.key.as_str() == key);
+        found.map(|(_, value)| String::from_utf8(value.clone()).expect("tests keep text"))
+    }
+
+    /// Puts an integration document in place.
+    pub fn apply_integration(&self, document: tenon_domain::portal::IntegrationDocument) {
+        let mut integration = Integration::new(&document.connector, at(0));
+        integration.document = Some(document);
+        self.state.lock().accounts.integrations.push(integration);
+    }
+}
+
+#[async_trait]
+impl SecretPort for World {
+    async fn secrets(&self, of: ProjectId) -> Result<Vec<ProjectSecret>, Error> {
+        self.config(of)?;
+        let state = self.state.lock();
+        Ok(state.accounts.secrets.iter().map(|(secret, _)| secret.clone()).collect())
+    }
+
+    async fn create_secret(
+        &self,
+        of: ProjectId,
+        key: SecretKey,
+        value: SecretBytes,
+    ) -> Result<ProjectSecret, Error> {
+        self.config(of)?;
+        if value.len() < 8 {
+            return Err(Error::Invalid { what: "the value of a secret", rule: "longer" });
+        }
+        let secret = ProjectSecret {
+            id: SecretId::from_uuid(uuid(12, 1)),
+            key,
+            created_at: at(0),
+            updated_at: at(0),
+        };
+        let mut state = self.state.lock();
+        state.accounts.secrets.push((secret.clone(), value.expose().to_vec()));
+        Ok(secret)
+    }
+
+    async fn replace_secret(
+        &self,
+        of: ProjectId,
+        key: &SecretKey,
+        value: SecretBytes,
+    ) -> Result<ProjectSecret, Error> {
+        self.config(of)?;
+        let mut state = self.state.lock();
+        let found = state.accounts.secrets.iter_mut().find(|(secret, _)| secret.key == *key);
+        let (secret, held) = found.ok_or_else(|| not_found("secret", key.as_str()))?;
+        secret.updated_at = at(60);
+        *held = value.expose().to_vec();
+        Ok(secret.clone())
+    }
+
+    async fn delete_secret(&self, of: ProjectId, key: &SecretKey) -> Result<(), Error> {
+        self.config(of)?;
+        let mut state = self.state.lock();
+        let secrets = &mut state.accounts.secrets;
+        let before = secrets.len();
+        secrets.retain(|(secret, _)| secret.key != *key);
+        match secrets.len() < before {
+            true => Ok(()),
+            false => Err(not_found("secret", key.as_str())),
+        }
     }
 }
 
