@@ -154,7 +154,7 @@ impl Policy {
         let user = match &owner.subject {
             Subject::Credential { user, .. } => Some(user),
             Subject::Project => None,
-            Subject::App | Subject::Session => return Ok(()),
+            Subject::App | Subject::Session | Subject::Webhook => return Ok(()),
         };
         if !caller.needs_grant(access.purpose) {
             return Ok(());

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
 use tenon_config::{AppliedBatch, Batch};
-use tenon_domain::ProjectId;
 use tenon_http_kit::{BodyLimits, ErrorItem, Problem, StrictJson, codes};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
