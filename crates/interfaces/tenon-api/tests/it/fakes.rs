@@ -3,6 +3,7 @@
 
 mod calls;
 pub mod connect;
+mod portal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

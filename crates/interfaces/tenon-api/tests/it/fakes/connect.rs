@@ -6,17 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
-use tenon_api::config::{
-    AccountPort, BrowserPort, IntegrationPort, LogPort, PortalPort, SecretPort,
-};
+use tenon_api::config::{AccountPort, BrowserPort, IntegrationPort, LogPort, SecretPort};
 use tenon_config::ports::linker::Health;
 use tenon_config::{
     AccountSettings, AccountWebhook, AppChange, Callback, ConnectEnd, ConnectFault, ConnectOptions,
     ConnectOutcome, ConnectSession, Credential, CredentialState, CredentialStatus, CustomConnector,
-    DesignChange, DisplayName, Error, Event, EventType, FieldFault, FieldLink, Integration,
-    LinkProof, ListedConnector, Logo, NewConnect, NewEvent, NewLogo, NewPortalLink, NewSigningKey,
-    OpenedConnect, OpenedPortalLink, PortalDesign, Probed, ProjectSecret, SessionLink,
-    SettingsChange, SettingsName, SigningKey, Slug, StartedConnect, WebhookEndpoint, WebhookScope,
+    Error, Event, EventType, FieldFault, FieldLink, Integration, LinkProof, ListedConnector,
+    NewConnect, NewEvent, NewSigningKey, OpenedConnect, PortalDesign, Probed, ProjectSecret,
+    SessionLink, SettingsChange, SettingsName, SigningKey, Slug, StartedConnect, WebhookEndpoint,
+    WebhookScope,
 };
 use tenon_connector::connector::Connector;
 use tenon_contract::plan::AppPlan;
@@ -43,7 +41,7 @@ pub struct Accounts {
     settings: Vec<AccountSettings>,
     sessions: Vec<ConnectSession>,
     signing_keys: Vec<SigningKey>,
-    design: PortalDesign,
+    pub(super) design: PortalDesign,
     secrets: Vec<(ProjectSecret, Vec<u8>)>,
     fault: Option<ConnectFault>,
     outcome: Option<ConnectOutcome>,
@@ -650,51 +648,5 @@ impl LogPort for World {
             },
         };
         Ok((1..=3).filter(|sequence| *sequence > after).take(limit).map(event).collect())
-    }
-}
-
-#[async_trait]
-impl PortalPort for World {
-    async fn portal_design(&self, of: ProjectId) -> Result<PortalDesign, Error> {
-        self.config(of)?;
-        Ok(self.state.lock().accounts.design.clone())
-    }
-
-    async fn change_portal_design(
-        &self,
-        of: ProjectId,
-        change: DesignChange,
-    ) -> Result<PortalDesign, Error> {
-        self.config(of)?;
-        let mut state = self.state.lock();
-        let design = &mut state.accounts.design;
-        if let Some(name) = change.name {
-            design.name = name.as_deref().map(DisplayName::parse).transpose()?;
-        }
-        if let Some(color) = change.accent_color {
-            design.accent_color = color;
-        }
-        if let Some(logo) = change.logo {
-            design.logo = logo.map(|logo| match logo {
-                NewLogo::Url(url) => Logo::Url(url),
-                NewLogo::File(file) => Logo::File { kind: file.kind, sha256: [7; 32] },
-            });
-        }
-        if let Some(origins) = change.return_origins {
-            design.return_origins = origins;
-        }
-        Ok(design.clone())
-    }
-
-    async fn create_portal_link(
-        &self,
-        of: ProjectId,
-        new: NewPortalLink,
-    ) -> Result<OpenedPortalLink, Error> {
-        self.config(of)?;
-        let seconds = new.ttl.unwrap_or(std::time::Duration::from_secs(600)).as_secs();
-        let url = format!("https://tenon.example/ui/hosted#link={}", new.user.as_str());
-        let expires_at = at(i64::try_from(seconds).expect("it is short"));
-        Ok(OpenedPortalLink { url: Zeroizing::new(url), expires_at })
     }
 }
