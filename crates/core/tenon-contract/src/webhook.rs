@@ -99,6 +99,6 @@ mod tests {
         assert_eq!(route_value(&Value::from("")), None);
         // A value of the vault is found by it: it must never change.
         assert_eq!(all[0].to_string(), "a72e8e06-f248-4fef-ab2e-e815bcb8dc57");
-        assert_eq!(all[3].to_string(), "PINNED3");
+        assert_eq!(all[3].to_string(), "ad5ba42a-5fb4-4825-9aa3-c714dd318d39");
     }
 }

@@ -136,11 +136,11 @@ impl Sameness {
         let index = u64::try_from(index).unwrap_or(u64::MAX);
         let own = event.dedupe.as_deref().map(str::as_bytes);
         let (kind, named, index) = match (own, signature) {
-            (Some(own), _) => ("id", own, 0),
-            (None, Some(signature)) => ("signature", signature, index),
+            (Some(own), _) => (b"id".as_slice(), own, 0),
+            (None, Some(signature)) => (b"signature".as_slice(), signature, index),
             (None, None) => return Self(None),
         };
-        for part in [kind.as_bytes(), event.event.as_bytes(), named, &index.to_be_bytes()] {
+        for part in [kind, event.event.as_bytes(), named, &index.to_be_bytes()] {
             digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             digest.update(part);
         }

@@ -51,7 +51,7 @@ fn the_connect_example_has_an_integration_with_its_workflows() {
         .collect();
     assert_eq!(connectors, ["slack"]);
     let workflows = workflows("connect");
-    assert_eq!(workflows.len(), 2);
+    assert_eq!(workflows.len(), 3);
     for (stem, workflow) in workflows {
         assert_eq!(workflow.name, stem);
         assert_eq!(workflow.integration.as_deref(), Some("slack"));

@@ -189,10 +189,27 @@ async fn a_secret_of_an_app_opens_by_role() {
     let project = ProjectId::new();
     let head = process.create(&SecretOwner { project, subject: Subject::App }, "client").await;
     let access = Access { grant: None, run: None, ..step(project, &install.user) };
-    let access = Access { purpose: Purpose::Webhook, ..access };
-    let opened = process.as_caller(Caller::Gateway).open(head.secret, &access).await;
+    let opened = process.as_caller(Caller::Worker).open(head.secret, &access).await;
     assert_eq!(opened.expect("opening works").value.expose(), b"client");
-    let refused = process.as_caller(Caller::Worker).open(head.secret, &access).await;
+    let refused = process.as_caller(Caller::Api).open(head.secret, &access).await;
+    assert!(matches!(refused, Err(VaultError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn the_gateway_opens_what_webhooks_are_signed_with_and_no_secret_of_an_app() {
+    let install = Installation::new();
+    let process = install.process();
+    let project = ProjectId::new();
+    let access = Access { grant: None, run: None, ..step(project, &install.user) };
+    let access = Access { purpose: Purpose::Webhook, ..access };
+    let app = process.create(&SecretOwner { project, subject: Subject::App }, "client").await;
+    let refused = process.as_caller(Caller::Gateway).open(app.secret, &access).await;
+    assert!(matches!(refused, Err(VaultError::Refused { .. })));
+    let webhook = SecretOwner { project, subject: Subject::Webhook };
+    let webhook = process.create(&webhook, "signing").await;
+    let opened = process.as_caller(Caller::Gateway).open(webhook.secret, &access).await;
+    assert_eq!(opened.expect("opening works").value.expose(), b"signing");
+    let refused = process.as_caller(Caller::Worker).open(webhook.secret, &access).await;
     assert!(matches!(refused, Err(VaultError::Refused { .. })));
 }
 

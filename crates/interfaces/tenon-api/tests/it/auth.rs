@@ -25,6 +25,7 @@ fn routes(project: &str) -> Vec<(String, String)> {
             .replace("{integration}", "custom.acme")
             .replace("{auth_method}", "oauth")
             .replace("{credential}", &uuid(8, 77).to_string())
+            .replace("{webhook}", "events")
             .replace("{configuration}", "ext:x")
             .replace("{session}", &uuid(9, 77).to_string())
             .replace("{signing_key}", "0123456789abcdef")

@@ -18,7 +18,9 @@ pub(super) const LONG: Duration = Duration::from_secs(3600);
 pub async fn a_value_is_read_as_it_was_written(harness: &impl Harness) {
     let values = harness.values().await;
     let credential = owner();
-    for subject in [credential.subject, Subject::App, Subject::Session, Subject::Project] {
+    for subject in
+        [credential.subject, Subject::App, Subject::Session, Subject::Project, Subject::Webhook]
+    {
         let owner = SecretOwner { project: credential.project, subject };
         let secret = SecretId::new();
         let expires_at = Some(now() + SignedDuration::from_hours(1));
