@@ -125,7 +125,6 @@ export const checks = [
         mimeType: "text/csv",
         buffer: Buffer.from("a,b\n1,2\n"),
       });
-      await portal.getByText("Saved", { exact: true }).first().waitFor();
       await look("inputs-top");
       await portal.getByText("Fixed").scrollIntoViewIfNeeded();
       await look("inputs-bottom");

@@ -125,17 +125,14 @@ export function FileField({ id, input, value, error, onChoose }: InputProps) {
   );
 }
 
-/** A file as the contract has files: the bytes in base64, with name, type and size. */
+/** A file as the server takes files: the bytes in base64, with name and type. */
 export async function fileValue(file: File): Promise<Record<string, unknown>> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   let binary = "";
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return {
-    dataType: "FILE",
     name: file.name,
-    mimeType: file.type || "application/octet-stream",
-    size: file.size,
-    encoding: "base64",
+    contentType: file.type || "application/octet-stream",
     data: btoa(binary),
   };
 }
