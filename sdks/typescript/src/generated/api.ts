@@ -251,6 +251,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/credentials/{credential}/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for an account's own webhook URL
+         * @description For webhooks whose scope is `account`. The first time, the secret that its calls are proven with is
+         *     made; it is the same from then on.
+         */
+        post: operations["get_account_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/event-log": {
         parameters: {
             query?: never;
@@ -333,6 +354,26 @@ export interface paths {
          * @description For one auth method of the connector. Safe to repeat.
          */
         put: operations["set_app"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/integrations/{integration}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the webhooks of an integration
+         * @description With the URLs to enter at the provider, and how.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -898,6 +939,17 @@ export interface components {
             meta: Record<string, unknown>;
             /** Format: date-time */
             created_at: string;
+        };
+        /** @description A webhook of one account. */
+        AccountWebhook: {
+            /** @description Its id in the connector's manifest. */
+            webhook: string;
+            /** @description The URL to enter at the provider. Keep it secret: it may hold what proves its calls. */
+            url: string;
+            /** @description The secret to enter beside it, where there is one that Tenon made. */
+            secret?: string | null;
+            /** @description How to enter them. */
+            instructions?: string | null;
         };
         /** @description An API key, without the key. */
         ApiKey: {
@@ -1722,7 +1774,7 @@ export interface components {
          * @description What started a run.
          * @enum {string}
          */
-        TriggerKind: "app_event" | "request" | "schedule" | "integration_enabled" | "test" | "replay";
+        TriggerKind: "app_event" | "request" | "schedule" | "integration_enabled" | "webhook" | "test" | "replay";
         /** @description A connected user. */
         User: {
             /** @description The builder's own id of the user. */
@@ -1761,6 +1813,42 @@ export interface components {
         VersionList: {
             versions: components["schemas"]["WorkflowVersion"][];
         };
+        /** @description A webhook of an integration. */
+        Webhook: {
+            /**
+             * Format: uuid
+             * @description A stable UUID, for URLs in the form of the published SDK.
+             */
+            id: string;
+            /** @description Its id in the connector's manifest, which workflows name it by. */
+            webhook: string;
+            title: string;
+            scope: components["schemas"]["WebhookScopeView"];
+            /** @description The URL to enter; null where each account has its own. */
+            url?: string | null;
+            /** @description How to enter it. */
+            instructions?: string | null;
+            /** @description Whether workflows can listen to it. */
+            supported: boolean;
+            /** @description Whether there is what its calls are proven with; null where each account has its own. */
+            ready?: boolean | null;
+            /** @description The value of your app that its calls are signed with. */
+            app_field?: string | null;
+            /** @description The types of its events, with a line for people; empty where the connector does not know. */
+            events: {
+                [key: string]: string;
+            };
+        };
+        /** @description Webhooks. */
+        WebhookList: {
+            /** @description In the order of the connector's manifest. */
+            webhooks: components["schemas"]["Webhook"][];
+        };
+        /**
+         * @description Whose URL a webhook has.
+         * @enum {string}
+         */
+        WebhookScopeView: "app" | "account";
         /** @description A workflow. */
         Workflow: {
             /** Format: uuid */
@@ -2455,6 +2543,41 @@ export interface operations {
             };
         };
     };
+    get_account_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                /** @description The account's id. */
+                credential: string;
+                /** @description The webhook's id in the connector's manifest. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What to enter */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountWebhook"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_events: {
         parameters: {
             query?: {
@@ -2684,6 +2807,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Integration"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                /** @description The integration's id, or its connector's name. */
+                integration: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhooks */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
                 };
             };
             /** @description What went wrong */

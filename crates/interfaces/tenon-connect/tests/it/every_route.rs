@@ -19,7 +19,7 @@ use crate::stage::{ACME, ORIGIN, Stage, public_pem, signed};
 
 /// Every route for users, as it is written in `src/routes`. The windows take their token from the
 /// address, since the SDK puts it there.
-const ROUTES: [(&str, &str); 28] = [
+const ROUTES: [(&str, &str); 32] = [
     ("GET", "/projects/{project}/sdk/me"),
     ("PATCH", "/projects/{project}/sdk/me"),
     ("GET", "/projects/{project}/sdk/integrations"),
@@ -44,15 +44,20 @@ const ROUTES: [(&str, &str); 28] = [
     ("DELETE", "/projects/{project}/sdk/actions/session-id/{key}"),
     ("GET", "/projects/{project}/triggers"),
     ("GET", "/sdk/projects/{project}"),
+    ("POST", "/projects/{project}/sdk/hosted/oauth"),
+    // Takes a link, and no token of a user.
+    ("POST", "/connect/hosted/session"),
     // Files that are the same for everybody.
     ("GET", "/integrations/{file}"),
+    ("GET", "/integrations/{project}/{file}"),
+    ("GET", "/logos/{project}/{file}"),
     ("GET", "PLACEHOLDER_PATH"),
     ("GET", "/ui"),
     ("GET", "/ui/{*path}"),
 ];
 
 fn is_for_users(path: &str) -> bool {
-    path.contains("{project}")
+    path.contains("{project}") && !path.ends_with("{file}")
 }
 
 #[test]
@@ -128,6 +133,9 @@ fn body(stage: &Stage, method: &str, path: &str) -> Option<Value> {
         ("POST", "credentials") => json!({"integrationId": stage.id_of(ACME), "payload": payload}),
         ("PATCH", "{credential}") => json!({"config": {"sharedSettings": {"team": "evil"}}}),
         ("POST", "complete-setup" | "connect") => json!({"payload": {}}),
+        ("POST", "oauth") => {
+            json!({"integrationId": stage.id_of(ACME), "oauthMetaKeyId": "annskey2"})
+        }
         ("POST", "configurations") => json!({"externalId": "evil"}),
         ("PATCH", "configurations") => json!({"meta": {"evil": true}}),
         ("POST", "actions") => json!({"action": ACME, "sourceKey": "channels"}),
