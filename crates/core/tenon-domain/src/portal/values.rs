@@ -192,19 +192,23 @@ fn permission(scopes: &[String], value: &Value) -> Fits {
     }
 }
 
-/// `{name, contentType, data}`, data in base64.
+/// `{name, contentType, data}`, data in base64; or what the published SDK calls a file:
+/// `{name, mimeType, data, encoding: "base64", dataType: "FILE", id, size}`.
 fn file(value: &Value) -> Fits {
-    let Some(members) = value.as_object() else {
-        return misfit("wrong_type", "must be a file: {name, contentType, data}");
+    const SHAPE: &str = "must be a file: {name, contentType, data}";
+    let Some(members) = value.as_object() else { return misfit("wrong_type", SHAPE) };
+    let is_known = members.iter().all(|(member, part)| match member.as_str() {
+        "name" | "data" => part.is_string(),
+        "contentType" | "mimeType" | "id" => part.as_str().is_some_and(|it| it.len() <= 255),
+        "encoding" => part == "base64",
+        "dataType" => part == "FILE",
+        "size" => part.is_u64(),
+        _ => false,
+    });
+    let texts = |name: &str| members.get(name).and_then(Value::as_str);
+    let (true, Some(name), Some(data)) = (is_known, texts("name"), texts("data")) else {
+        return misfit("wrong_type", SHAPE);
     };
-    let texts = |name: &str| members.get(name).map(|part| part.as_str());
-    let is_known = members.keys().all(|it| matches!(it.as_str(), "name" | "contentType" | "data"));
-    let (Some(Some(name)), Some(Some(data))) = (texts("name"), texts("data")) else {
-        return misfit("wrong_type", "must be a file: {name, contentType, data}");
-    };
-    if !is_known || texts("contentType").is_some_and(|it| it.is_none_or(|it| it.len() > 255)) {
-        return misfit("wrong_type", "must be a file: {name, contentType, data}");
-    }
     if name.is_empty() || name.len() > 255 || name.contains(['/', '\\', '\0']) {
         return misfit("wrong_type", "the file's name must have 1 to 255 bytes and no slash");
     }

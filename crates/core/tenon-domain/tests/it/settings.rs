@@ -120,6 +120,14 @@ fn files_are_small_and_in_base64() {
         (json!({"name": "../x", "data": "aGVsbG8="}), "wrong_type"),
         (json!({"name": "x"}), "wrong_type"),
         (json!({"name": "x", "data": "", "more": 1}), "wrong_type"),
+        (json!({"name": "x", "data": "", "contentType": 1}), "wrong_type"),
+        // As the published SDK writes one.
+        (
+            json!({"id": "f", "name": "x", "mimeType": "image/png", "size": 5, "data": "aGVsbG8=",
+                "encoding": "base64", "dataType": "FILE"}),
+            "",
+        ),
+        (json!({"name": "x", "data": "hello", "encoding": "utf-8"}), "wrong_type"),
     ] {
         assert_eq!(code(file.clone(), value), expected);
     }
