@@ -2,6 +2,7 @@
 
 mod cache;
 mod caller;
+mod check;
 mod error;
 mod flights;
 mod settings;
@@ -22,6 +23,7 @@ use tenon_domain::Clock;
 
 use self::cache::{Cache, Key};
 use self::caller::Caller;
+pub use self::check::check_inputs;
 pub use self::error::Error;
 use self::flights::Flights;
 pub use self::settings::{CacheSettings, Settings};

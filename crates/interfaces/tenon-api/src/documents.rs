@@ -1,24 +1,25 @@
 //! Turns the texts of a request into checked documents, or into one problem that names every
 //! place in every document.
 
+mod connectors;
+
 use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
 use tenon_config::{Batch, Integration, ProjectSecret};
+use tenon_domain::SecretKey;
 use tenon_domain::applied::{AppliedDocument, load_any};
 use tenon_domain::limits::DocumentLimits;
 use tenon_domain::portal::{Input, InputKind, IntegrationDocument};
 use tenon_domain::workflow::{
-    Diagnostic, SECRETS_ROOT, StepKind, Surroundings, Trigger, Workflow, check_surroundings,
+    Diagnostic, SECRETS_ROOT, StepKind, Surroundings, Workflow, check_surroundings,
 };
-use tenon_domain::{ProjectId, SecretKey};
 use tenon_exec::ports::script::{FunctionErrorKind, FunctionRunner};
-use tenon_exec::webhooks::check_webhooks;
 use tenon_http_kit::{ErrorItem, Problem};
 use utoipa::ToSchema;
 
+pub(crate) use self::connectors::check_connectors;
 use crate::codes;
-use crate::config::ConfigPort;
 
 /// The most faults that one answer names.
 const ERRORS_MAX: usize = 200;
@@ -40,6 +41,8 @@ pub(crate) struct Loaded {
     pub(crate) batch: Batch,
     /// The files of the workflows, in their order.
     pub(crate) files: Vec<String>,
+    /// The files of the integrations, in their order.
+    pub(crate) integration_files: Vec<String>,
     /// Which documents of the request they are.
     places: Vec<usize>,
 }
@@ -80,7 +83,12 @@ pub(crate) fn load_all(
     documents: &[DocumentText],
     limits: &DocumentLimits,
 ) -> Result<Loaded, Problem> {
-    let mut loaded = Loaded { batch: Batch::default(), files: Vec::new(), places: Vec::new() };
+    let mut loaded = Loaded {
+        batch: Batch::default(),
+        files: Vec::new(),
+        integration_files: Vec::new(),
+        places: Vec::new(),
+    };
     let mut errors = Vec::new();
     let mut file_of_name: HashMap<(&str, String), &str> = HashMap::new();
     let mut note = |place: &'static str, name: &str, file| {
@@ -99,6 +107,7 @@ pub(crate) fn load_all(
             Ok(AppliedDocument::Integration(integration)) => {
                 errors.extend(note("/connector", &integration.connector, file));
                 loaded.batch.integrations.push(*integration);
+                loaded.integration_files.push(file.to_owned());
             }
             Err(diagnostics) => errors.extend(diagnostics.into_iter().map(item)),
         }
@@ -157,31 +166,6 @@ pub(crate) async fn check_functions(
                     ..ErrorItem::default()
                 }),
             }
-        }
-    }
-    if errors.is_empty() { Ok(()) } else { Err(invalid(errors, files.len())) }
-}
-
-/// Asks the connectors whether they have the webhooks that workflows listen to. One that cannot be
-/// had checks nothing here: whether it may be missing is decided when the documents are applied.
-pub(crate) async fn check_triggers(
-    files: &[String],
-    workflows: &[Workflow],
-    project: ProjectId,
-    config: &dyn ConfigPort,
-) -> Result<(), Problem> {
-    let mut errors = Vec::new();
-    for (file, workflow) in files.iter().zip(workflows) {
-        let listens = workflow.triggers.iter().any(|it| matches!(it, Trigger::Webhook { .. }));
-        let Some(name) = workflow.integration.as_ref().filter(|_| listens) else { continue };
-        match config.connector(project, name).await {
-            Ok(connector) => errors.extend(
-                check_webhooks(workflow, &connector)
-                    .into_iter()
-                    .map(|fault| ErrorItem { file: Some(file.clone()), ..item(fault) }),
-            ),
-            Err(tenon_config::Error::ConnectorUnknown { .. } | tenon_config::Error::NoVault) => {}
-            Err(error) => return Err(crate::problem::of_config(error)),
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(invalid(errors, files.len())) }

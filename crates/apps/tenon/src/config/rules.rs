@@ -8,13 +8,14 @@ use super::Settings;
 pub(super) type Broken = (&'static str, String);
 
 /// Settings for which zero has a meaning of its own.
-const ZERO_ALLOWED: [&str; 12] = [
+const ZERO_ALLOWED: [&str; 13] = [
     "egress.lookup_ttl_ms",
     "execution.record_linger_ms",
     "execution.infrastructure_retries",
     "execution.reassert_grace_ms",
     "execution.sweep_min_age_ms",
     "documents.retries_max",
+    "http.connection_threads",
     "integrations.sources.cache_entries_max",
     "proxy.retries_max",
     "proxy.retry_budget_percent",

@@ -106,6 +106,49 @@ async fn faults_of_all_documents_are_named_at_once() {
 }
 
 #[tokio::test]
+async fn connectors_actions_and_sources_that_are_not_there_are_refused() {
+    let bench = Bench::new();
+    let workflow = json!({"file": "w.yaml", "text": "\
+version: 1
+name: w
+integration: custom.acme
+inputs:
+  - {id: list, title: List, type: dynamic_select, source: lists}
+triggers: [{type: app_event, event: a}]
+steps:
+  - {id: one, type: action, connector: custom.acme, action: nothing, input: {}, next: two}
+  - {id: two, type: action, connector: custom.acm, action: any, input: {}}
+"});
+    let integration = json!({"file": "i.yaml", "text": "\
+kind: integration
+version: 1
+connector: custom.acme
+inputs:
+  - {id: base, title: Base, type: combo, source: bases}
+"});
+    let request = json!({"documents": [workflow, integration]});
+    let body = problem(bench.post("/workflows/apply", request).await, 422, "invalid_document");
+    let told: Vec<_> = body["errors"]
+        .as_array()
+        .expect("faults")
+        .iter()
+        .map(|it| ["code", "file", "pointer"].map(|of| it[of].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ["unknown_action", "w.yaml", "/steps/0/action"],
+            ["unknown_connector", "w.yaml", "/steps/1/connector"],
+            ["unknown_source", "w.yaml", "/inputs/0/source"],
+            ["unknown_source", "i.yaml", "/inputs/0/source"],
+        ],
+        "{body}"
+    );
+    assert!(body["errors"][1]["help"].as_str().is_some_and(|it| it.contains("custom.acme")));
+    assert_eq!(bench.get("/workflows").await.1, json!({"workflows": []}));
+}
+
+#[tokio::test]
 async fn two_documents_with_one_name_are_refused() {
     let bench = Bench::new();
     let mut second = document("welcome", 2);

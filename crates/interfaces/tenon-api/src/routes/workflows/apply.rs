@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::auth::Caller;
 use crate::config::ApplyMode;
 use crate::documents::{
-    DocumentText, Loaded, ProjectParts, check_functions, check_project, check_triggers, load_all,
+    DocumentText, Loaded, ProjectParts, check_connectors, check_functions, check_project, load_all,
 };
 use crate::problem;
 use crate::settings::ApiSettings;
@@ -100,8 +100,8 @@ pub(crate) async fn load(
                 .await?
         }
     };
+    check_connectors(&loaded, caller.project, &*api.config).await?;
     let Loaded { batch, files, .. } = loaded;
-    check_triggers(&files, &batch.workflows, caller.project, &*api.config).await?;
     if let Some(runner) = &api.functions {
         check_functions(&files, &batch.workflows, &**runner).await?;
     }
