@@ -13,9 +13,8 @@ use tenon_connector::inject;
 use tenon_connector::manifest::data_sources::Select;
 use tenon_connector::manifest::proxy::ErrorKind;
 use tenon_connector::request::BuildLimits;
-use tenon_connector::{proxy, quota};
 use tenon_contract::egress::{OutboundRequest, OutboundResponse};
-use tenon_contract::quota::{Bucket, Taken};
+use tenon_contract::quota::Taken;
 use tenon_contract::vault::Access;
 use tenon_credentials::access::{Account, Ready};
 
@@ -133,7 +132,7 @@ impl<'a> Caller<'a> {
 
     /// Takes from the buckets that the call draws from, when there is room.
     async fn take_quota(&mut self, call: &Call) -> Result<(), Error> {
-        let buckets = self.buckets(call);
+        let buckets = self.ready.buckets(self.account, call, self.parts.clock.now());
         loop {
             match self.parts.quotas.take(&buckets).await {
                 Ok(Taken::Granted) => return Ok(()),
@@ -150,27 +149,9 @@ impl<'a> Caller<'a> {
         }
     }
 
-    fn buckets(&self, call: &Call) -> Vec<Bucket> {
-        let connector = self.ready.connector();
-        let context = self.ready.context(self.parts.clock.now());
-        // Quotas name paths as they follow the base URL.
-        let base = proxy::base_url(connector, &context).ok();
-        let path = call.url.path();
-        let below = base.as_ref().and_then(|base| {
-            let below = path.strip_prefix(base.path().trim_end_matches('/'))?;
-            below.starts_with('/').then_some(below)
-        });
-        quota::buckets(connector, &self.quota_caller(), &call.method, below.unwrap_or(path))
-    }
-
-    fn quota_caller(&self) -> quota::Caller {
-        let Account { project, integration, credential, .. } = self.account;
-        quota::Caller { project, integration: integration.id, credential: credential.id }
-    }
-
     /// Keeps everybody who shares the provider's limit from calling.
     async fn block(&self, until: Timestamp) {
-        let key = quota::block_key(self.ready.connector(), &self.quota_caller());
+        let key = self.ready.block_key(self.account);
         if let Err(error) = self.parts.quotas.block(&key, until).await {
             tracing::warn!(error = %error, "a provider's rate limit is not shared");
         }

@@ -12,6 +12,8 @@ use tenon_connector::exchange;
 use tenon_connector::inject::{self, Head, InjectError, Injected};
 use tenon_connector::manifest::auth::AuthMethod;
 use tenon_connector::token::{AccountSecrets, Token};
+use tenon_connector::{proxy, quota};
+use tenon_contract::quota::Bucket;
 use tenon_contract::secret::SecretBytes;
 use tenon_contract::vault::NewValue;
 use tenon_domain::SecretId;
@@ -42,6 +44,11 @@ pub(crate) struct Plain {
     secret_fields: Vec<String>,
     /// Which of `fields` are no secret and came from the vault all the same: a renewal brought them.
     brought_fields: Vec<String>,
+}
+
+fn quota_caller(account: Account<'_>) -> quota::Caller {
+    let Account { project, integration, credential, .. } = account;
+    quota::Caller { project, integration: integration.id, credential: credential.id }
 }
 
 impl Ready {
@@ -85,6 +92,25 @@ impl Ready {
     #[must_use]
     pub fn context(&self, now: Timestamp) -> Context<'_> {
         self.plain.context(now)
+    }
+
+    /// What of the provider's limits a call draws from. Limits name paths as they follow the base URL.
+    #[must_use]
+    pub fn buckets(&self, account: Account<'_>, call: &Call, now: Timestamp) -> Vec<Bucket> {
+        let base = proxy::base_url(self.connector(), &self.context(now)).ok();
+        let path = call.url.path();
+        let below = base.as_ref().and_then(|base| {
+            let below = path.strip_prefix(base.path().trim_end_matches('/'))?;
+            below.starts_with('/').then_some(below)
+        });
+        let caller = quota_caller(account);
+        quota::buckets(self.connector(), &caller, &call.method, below.unwrap_or(path))
+    }
+
+    /// The name under which everybody who shares the provider's limit is kept from calling.
+    #[must_use]
+    pub fn block_key(&self, account: Account<'_>) -> String {
+        quota::block_key(self.connector(), &quota_caller(account))
     }
 
     /// Puts the credential into a call. `token_type` chooses one of the method's other ways, such
