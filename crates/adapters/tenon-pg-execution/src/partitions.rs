@@ -58,6 +58,29 @@ async fn close(pool: &PgPool, partition: &str) -> Result<(), sqlx::Error> {
     sqlx::query(AssertSqlSafe(statement)).execute(pool).await.map(drop)
 }
 
+/// The days before the last `keep_days` that there are partitions of, oldest first. `names` is a
+/// regular expression that their names fit.
+async fn days_before(
+    pool: &PgPool,
+    names: &str,
+    now: Timestamp,
+    keep_days: u32,
+) -> Result<Vec<Date>, sqlx::Error> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let Ok(oldest_kept) = today.checked_sub(i64::from(keep_days).days()) else {
+        return Ok(Vec::new());
+    };
+    let existing = sqlx::query_scalar!(
+        r#"SELECT relname AS "relname!" FROM pg_class
+           WHERE relkind = 'r' AND relname ~ $1 ORDER BY relname"#,
+        names,
+    )
+    .fetch_all(pool)
+    .await?;
+    let days = existing.iter().filter_map(|table| day_of(table));
+    Ok(days.filter(|day| *day < oldest_kept).collect())
+}
+
 /// Drops partitions whose day is older than `keep_days` and that no open run belongs to.
 /// Answers the names of what was dropped.
 pub async fn drop_old(
@@ -65,20 +88,9 @@ pub async fn drop_old(
     now: Timestamp,
     keep_days: u32,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let Ok(oldest_kept) = today.checked_sub(i64::from(keep_days).days()) else {
-        return Ok(Vec::new());
-    };
-    let existing = sqlx::query_scalar!(
-        r#"SELECT relname AS "relname!" FROM pg_class
-           WHERE relkind = 'r' AND relname ~ '^run_[0-9]{8}$' ORDER BY relname"#,
-    )
-    .fetch_all(pool)
-    .await?;
     let mut dropped = Vec::new();
-    for run_table in existing {
-        let Some(day) = day_of(&run_table) else { continue };
-        if day >= oldest_kept || has_open_runs(pool, day).await? {
+    for day in days_before(pool, "^run_[0-9]{8}$", now, keep_days).await? {
+        if has_open_runs(pool, day).await? {
             continue;
         }
         for table in RUN_TABLES {
@@ -97,21 +109,9 @@ pub async fn drop_old_calls(
     now: Timestamp,
     keep_days: u32,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let Ok(oldest_kept) = today.checked_sub(i64::from(keep_days).days()) else {
-        return Ok(Vec::new());
-    };
-    let existing = sqlx::query_scalar!(
-        r#"SELECT relname AS "relname!" FROM pg_class
-           WHERE relkind = 'r' AND relname ~ '^proxy_call_[0-9]{8}$' ORDER BY relname"#,
-    )
-    .fetch_all(pool)
-    .await?;
     let mut dropped = Vec::new();
-    for day in existing.iter().filter_map(|table| day_of(table)) {
-        if day < oldest_kept {
-            dropped.push(drop_partition(pool, "proxy_call", day).await?);
-        }
+    for day in days_before(pool, "^proxy_call_[0-9]{8}$", now, keep_days).await? {
+        dropped.push(drop_partition(pool, "proxy_call", day).await?);
     }
     Ok(dropped)
 }

@@ -4,6 +4,7 @@
 mod calls;
 pub mod connect;
 mod portal;
+mod projects;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,12 +16,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
-use tenon_api::config::{ApplyMode, ConfigPort, ProjectPort};
+use tenon_api::config::{ApplyMode, ConfigPort};
 use tenon_config::ports::UserPage;
 use tenon_config::{
     ApiKey, ApiKeyText, Applied, AppliedBatch, AppliedIntegration, Batch, Choice, ConnectedUser,
-    DisplayName, Draft, Error, NewApiKey, NewProject, Project, TeamId, Version, WorkflowEntry,
-    WorkflowState,
+    DisplayName, Draft, Error, NewApiKey, Project, Version, WorkflowEntry, WorkflowState,
 };
 use tenon_contract::plan::{
     ApiKeyDigest, DeployedWorkflow, InstallationsPlan, PlanError, PlanSource, ProjectPlan,
@@ -463,39 +463,6 @@ impl ConfigPort for World {
         let key = keys.find(|key| key.id == id && key.revoked_at.is_none());
         key.ok_or(Error::NoSuchApiKey(id))?.revoked_at = Some(at(60));
         Ok(())
-    }
-}
-
-#[async_trait]
-impl ProjectPort for World {
-    async fn list_projects(
-        &self,
-        after: Option<ProjectId>,
-        limit: usize,
-    ) -> Result<Vec<Project>, Error> {
-        let state = self.state.lock();
-        let behind = state.projects.iter().filter(|it| after.is_none_or(|after| it.id > after));
-        Ok(behind.take(limit).cloned().collect())
-    }
-
-    async fn create_project(&self, name: &DisplayName) -> Result<NewProject, Error> {
-        let mut state = self.state.lock();
-        if state.projects.iter().any(|it| it.name == *name) {
-            return Err(Error::Conflict { reason: format!("there is a project `{name}`") });
-        }
-        let number = 10 + u32::try_from(state.projects.len()).expect("few");
-        let project = Project {
-            id: ProjectId::from_uuid(uuid(1, number)),
-            team: TeamId(uuid(7, 1)),
-            name: name.clone(),
-            revision: 1,
-            created_at: at(0),
-        };
-        state.projects.push(project.clone());
-        drop(state);
-        let text = format!("tnn_00000000_{name}");
-        let key = NewApiKey { key: self.add_key("first", &text), text: ApiKeyText::new(text) };
-        Ok(NewProject { project, key })
     }
 }
 
