@@ -75,7 +75,12 @@ if [ ! -f tests/emulate/node_modules/emulate/package.json ] && command -v npm >/
   npm ci --prefix tests/emulate --ignore-scripts --silent \
     || echo "emulate could not be installed: its tests will be passed over" >&2
 fi
-for tool in backlot seaweedfs; do
+if [ ! -f tests/azurite/node_modules/azurite/package.json ] && command -v npm >/dev/null; then
+  echo "installing for the tests: azurite"
+  npm ci --prefix tests/azurite --ignore-scripts --silent \
+    || echo "azurite could not be installed: its tests will be passed over" >&2
+fi
+for tool in backlot seaweedfs fakegcs; do
   tests/providers/install.sh "$tool" \
     || echo "$tool could not be installed: its tests will be passed over" >&2
 done

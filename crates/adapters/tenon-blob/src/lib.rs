@@ -1,5 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
+mod copy;
+mod credentials;
 mod disk;
+mod footer;
+mod objects;
+mod packer;
+mod remote;
+mod remote_builders;
+mod store;
+mod store_url;
 
-pub use disk::DiskStore;
+pub use check::{Finding, Inspection};
+pub use copy::{Copied, copy_segment};
+
+pub use store::{OpenError, Settings, Store};
+pub use store_url::{StoreUrl, StoreUrlError};

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,12 +13,14 @@ use http::{HeaderMap, Method, Response};
 use tenon_contract::egress::{
     ClientIdentity, Egress, Error, OutboundRequest, OutboundResponse, TRANSPORT_HEADERS,
 };
+use tracing::Instrument as _;
 use url::{Host, Position, Url};
 
 use crate::address::AddressPolicy;
 use crate::body::{self, Bounds};
 use crate::failure;
 use crate::lookup::{CheckedLookup, Lookup, SystemLookup};
+use crate::metrics;
 use crate::outgoing::{Outgoing, OutgoingBody};
 use crate::settings::EgressSettings;
 use crate::transport::{Arriving, Origin, Transport};
@@ -182,6 +184,16 @@ pub(crate) fn mark_empty(method: &Method, body: &Bytes, headers: &mut HeaderMap)
 #[async_trait]
 impl Egress for HttpEgress {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundResponse, Error> {
+        let (started, span) = (Instant::now(), metrics::span(&request.method, &request.url));
+        let outcome = self.send_checked(request).instrument(span.clone()).await;
+        let status = outcome.as_ref().map(|answer| answer.status);
+        metrics::called(status, started.elapsed(), &span);
+        outcome
+    }
+}
+
+impl HttpEgress {
+    async fn send_checked(&self, request: OutboundRequest) -> Result<OutboundResponse, Error> {
         let OutboundRequest { method, url, headers, body, identity, timeout, response_bytes_max } =
             request;
         let Checked { origin, target } = self.check(&method, &url, identity.as_ref())?;

@@ -17,8 +17,10 @@ use hyper::body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tenon_contract::egress::{BodyError, Error, Forward, ForwardBody, ForwardRequest, StreamBody};
 use tokio::time::{Instant, Sleep};
+use tracing::Instrument as _;
 
 use crate::client::{Checked, HttpEgress, mark_empty, millis};
+use crate::metrics;
 use crate::outgoing::{Outgoing, OutgoingBody, Progress, Streaming};
 use crate::transport::Arriving;
 
@@ -28,6 +30,19 @@ const WATCHED_FROM_BYTES: u64 = 256 << 10;
 #[async_trait]
 impl Forward for HttpEgress {
     async fn forward(&self, request: ForwardRequest) -> Result<Response<StreamBody>, Error> {
+        let (started, span) = (Instant::now(), metrics::span(&request.method, &request.url));
+        let outcome = self.forward_checked(request).instrument(span.clone()).await;
+        let status = outcome.as_ref().map(Response::status);
+        metrics::called(status, started.elapsed(), &span);
+        outcome
+    }
+}
+
+impl HttpEgress {
+    async fn forward_checked(
+        &self,
+        request: ForwardRequest,
+    ) -> Result<Response<StreamBody>, Error> {
         let ForwardRequest { method, url, headers, body, identity, head_timeout, idle_timeout } =
             request;
         let Checked { origin, target } = self.check(&method, &url, identity.as_ref())?;

@@ -6,6 +6,7 @@ mod client;
 mod failure;
 mod forward;
 mod lookup;
+pub mod metrics;
 mod outgoing;
 mod settings;
 mod transport;

@@ -2,12 +2,14 @@
 
 mod coordination;
 mod in_flight;
+mod membership;
 mod plan_cache;
 mod queue;
 mod quotas;
 
 pub use coordination::LocalCoordination;
 pub use in_flight::InFlightFile;
+pub use membership::LocalMembership;
 pub use plan_cache::LocalPlanCache;
 pub use queue::LocalQueue;
 pub use quotas::LocalQuotas;

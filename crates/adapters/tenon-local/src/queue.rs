@@ -10,16 +10,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use dashmap::DashMap;
 use parking_lot::Mutex;
 use tenon_domain::{Clock, QueueName, RunId};
-use tenon_exec::ports::queue::{Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, Push};
+use tenon_exec::news::Newsboard;
+use tenon_exec::ports::queue::{
+    Ask, Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, News, Push, QueueState, Shard,
+    Source, Terms,
+};
 
-use self::state::{Lapse, QueueState};
-use tenon_exec::wakeups::Wakeups;
+use self::state::{Lapse, Now, ShardState};
 
-/// A queue that was empty for this long is no longer listed as active.
-const ACTIVE_AFTER_EMPTY: Duration = Duration::from_secs(60);
+/// Shards where none are asked for: a process alone needs no more than one lock.
+const SHARDS: u16 = 1;
+
+/// Queues in a page of an overview.
+const PAGE: usize = 500;
 
 /// The job queue of this process. Share one behind an `Arc`, or take more handles of the same
 /// queues with [`LocalQueue::handle`].
@@ -27,88 +32,117 @@ pub struct LocalQueue {
     service: Arc<Service>,
     /// The generation this handle believes in, plus one; 0 for none.
     generation: AtomicU64,
+    news: Arc<Newsboard>,
 }
 
 struct Service {
     clock: Arc<dyn Clock>,
     /// Lease deadlines count from here, on the monotonic clock.
     started: Instant,
-    queues: DashMap<QueueName, Arc<Mutex<QueueState>>>,
+    shards: Vec<Mutex<ShardState>>,
     /// The generation the queues carry, plus one; 0 for none.
     generation: AtomicU64,
-    wakeups: Wakeups,
+    /// One for each handle that lives.
+    boards: Mutex<Vec<std::sync::Weak<Newsboard>>>,
 }
 
 impl LocalQueue {
     /// Starts empty. `clock` says when delayed jobs fall due; leases use the monotonic clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let service = Service {
+        Self::with_shards(clock, SHARDS)
+    }
+
+    /// Starts empty, with queues in so many shards (at least 1).
+    #[must_use]
+    pub fn with_shards(clock: Arc<dyn Clock>, shards: u16) -> Self {
+        let empty = |shard| Mutex::new(ShardState::new(Shard(shard), Generation(0)));
+        let service = Arc::new(Service {
             clock,
             started: Instant::now(),
-            queues: DashMap::new(),
+            shards: (0..shards.max(1)).map(empty).collect(),
             generation: AtomicU64::new(0),
-            wakeups: Wakeups::default(),
-        };
-        Self { service: Arc::new(service), generation: AtomicU64::new(0) }
+            boards: Mutex::default(),
+        });
+        Self::of(service)
     }
 
     /// Another handle on the same queues, that has no generation yet.
     #[must_use]
     pub fn handle(&self) -> Self {
-        Self { service: Arc::clone(&self.service), generation: AtomicU64::new(0) }
+        Self::of(Arc::clone(&self.service))
+    }
+
+    fn of(service: Arc<Service>) -> Self {
+        let news = Arc::new(Newsboard::default());
+        let mut boards = service.boards.lock();
+        boards.retain(|board| board.strong_count() > 0);
+        boards.push(Arc::downgrade(&news));
+        drop(boards);
+        Self { service, generation: AtomicU64::new(0), news }
     }
 
     /// Forgets everything, as a restart of the process would. For fault tests.
     pub fn forget(&self) {
         self.service.generation.store(0, Ordering::SeqCst);
-        self.service.queues.clear();
+        for (number, shard) in (0..).zip(&self.service.shards) {
+            *shard.lock() = ShardState::new(Shard(number), Generation(0));
+        }
     }
 
-    /// Runs `work` on the queue's state, which is of this handle's generation.
+    /// Runs `work` on a shard's state, which is of this handle's generation, and tells who has
+    /// work again.
     fn with_state<T>(
         &self,
-        queue: &QueueName,
-        work: impl FnOnce(&mut QueueState) -> T,
+        shard: Shard,
+        work: impl FnOnce(&mut ShardState) -> T,
     ) -> Result<T, Error> {
         let mine = self.generation.load(Ordering::SeqCst);
         if mine == 0 || mine != self.service.generation.load(Ordering::SeqCst) {
-            return Err(Error::StaleGeneration {
-                queue: queue.clone(),
-                expected: from_cell(mine).unwrap_or(Generation(0)),
-            });
+            return Err(self.stale(shard));
         }
         let generation = from_cell(mine).expect("zero was turned away above");
-        let state = self.service.state(queue, generation);
+        let Some(state) = self.service.shards.get(usize::from(shard.0)) else {
+            return Err(self.stale(shard));
+        };
         let mut state = state.lock();
         state.enter(generation);
-        Ok(work(&mut state))
+        let done = work(&mut state);
+        let fresh = state.take_fresh();
+        drop(state);
+        for source in fresh {
+            self.service.post(&source, None);
+        }
+        Ok(done)
     }
 
-    fn now(&self) -> DueMs {
-        DueMs(self.service.clock.now().as_millisecond())
+    fn stale(&self, shard: Shard) -> Error {
+        let mine = from_cell(self.generation.load(Ordering::SeqCst));
+        Error::StaleGeneration { shard, expected: mine.unwrap_or(Generation(0)) }
     }
 
-    fn lapse_now(&self) -> Lapse {
+    fn now(&self) -> Now {
         let elapsed = self.service.started.elapsed().as_millis();
-        Lapse(u64::try_from(elapsed).unwrap_or(u64::MAX))
-    }
-
-    fn lapse_in(&self, ttl: Duration) -> Lapse {
-        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        Lapse(self.lapse_now().0.saturating_add(ttl_ms))
+        Now {
+            due: DueMs(self.service.clock.now().as_millisecond()),
+            lapse: Lapse(u64::try_from(elapsed).unwrap_or(u64::MAX)),
+        }
     }
 }
 
 impl Service {
-    fn state(&self, queue: &QueueName, generation: Generation) -> Arc<Mutex<QueueState>> {
-        // The read lock of the shard first: nearly always the queue is there.
-        if let Some(state) = self.queues.get(queue) {
-            return Arc::clone(&state);
-        }
-        let fresh = || Arc::new(Mutex::new(QueueState::new(generation)));
-        Arc::clone(&self.queues.entry(queue.clone()).or_insert_with(fresh))
+    /// Tells every handle but `except`.
+    fn post(&self, source: &Source, except: Option<&Arc<Newsboard>>) {
+        let boards = self.boards.lock();
+        let boards = boards.iter().filter_map(std::sync::Weak::upgrade);
+        let others = boards.filter(|board| except.is_none_or(|own| !Arc::ptr_eq(own, board)));
+        others.for_each(|board| board.post(source.clone()));
     }
+}
+
+fn lapse_in(now: Now, ttl: Duration) -> Lapse {
+    let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+    Lapse(now.lapse.0.saturating_add(ttl_ms))
 }
 
 /// How a generation is kept in an atomic cell, where 0 stands for none.
@@ -123,6 +157,14 @@ fn from_cell(cell: u64) -> Option<Generation> {
 
 #[async_trait]
 impl JobQueue for LocalQueue {
+    fn shards(&self) -> u16 {
+        u16::try_from(self.service.shards.len()).expect("they were counted by a u16")
+    }
+
+    fn shard_of(&self, queue: &QueueName) -> Shard {
+        Shard::of(queue, self.shards())
+    }
+
     async fn generation(&self) -> Result<Option<Generation>, Error> {
         Ok(from_cell(self.service.generation.load(Ordering::SeqCst)))
     }
@@ -133,81 +175,103 @@ impl JobQueue for LocalQueue {
         Ok(())
     }
 
-    async fn push(&self, queue: &QueueName, jobs: &[Push]) -> Result<(), Error> {
+    async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {
         let now = self.now();
-        let pushed_at = Instant::now();
-        self.with_state(queue, |state| state.push(jobs, now, pushed_at))?;
-        self.service.wakeups.wake();
+        let mut shards: Vec<Vec<&(QueueName, Push)>> = vec![Vec::new(); self.service.shards.len()];
+        for job in jobs {
+            shards[usize::from(self.shard_of(&job.0).0)].push(job);
+        }
+        for (shard, jobs) in (0..).zip(shards).filter(|(_, jobs)| !jobs.is_empty()) {
+            self.with_state(Shard(shard), |state| {
+                jobs.iter().for_each(|(queue, push)| state.push(queue, push, now));
+            })?;
+        }
         Ok(())
     }
 
-    async fn claim(&self, queue: &QueueName, max: usize, ttl: Duration) -> Result<Claimed, Error> {
-        let (now, lapse) = (self.now(), self.lapse_in(ttl));
-        self.with_state(queue, |state| state.claim(max, now, lapse))?.ok_or_else(|| {
-            // All 2^32 fences of this generation are used up: only a new one gives more.
-            let mine = from_cell(self.generation.load(Ordering::SeqCst));
-            let expected = mine.unwrap_or(Generation(0));
-            Error::StaleGeneration { queue: queue.clone(), expected }
-        })
+    async fn claim(&self, source: &Source, ask: &Ask) -> Result<Claimed, Error> {
+        let now = self.now();
+        let lapse = lapse_in(now, ask.ttl);
+        let shard = match source {
+            Source::Shared(shard) => *shard,
+            Source::Dedicated(queue) => self.shard_of(queue),
+        };
+        // All 2^32 fences of a generation may be used up: only a new one gives more.
+        self.with_state(shard, |state| state.claim(source, ask, lapse, now))?
+            .ok_or_else(|| self.stale(shard))
     }
 
     async fn beat(
         &self,
-        queue: &QueueName,
-        leases: &[Lease],
+        shard: Shard,
+        leases: &[(QueueName, Lease)],
         ttl: Duration,
     ) -> Result<Vec<RunId>, Error> {
-        let lapse = self.lapse_in(ttl);
-        self.with_state(queue, |state| state.beat(leases, lapse))
+        let now = self.now();
+        self.with_state(shard, |state| state.beat(leases, lapse_in(now, ttl), now))
     }
 
-    async fn ack(&self, queue: &QueueName, leases: &[Lease]) -> Result<(), Error> {
-        self.with_state(queue, |state| state.ack(leases))
+    async fn ack(&self, shard: Shard, leases: &[Lease]) -> Result<(), Error> {
+        let now = self.now();
+        self.with_state(shard, |state| state.ack(leases, now))
     }
 
-    async fn nack(&self, queue: &QueueName, lease: Lease, due: Option<DueMs>) -> Result<(), Error> {
-        if self.with_state(queue, |state| state.nack(lease, due))? {
-            self.service.wakeups.wake();
+    async fn nack(&self, shard: Shard, leases: &[(Lease, Option<DueMs>)]) -> Result<(), Error> {
+        let now = self.now();
+        self.with_state(shard, |state| state.nack(leases, now))
+    }
+
+    async fn reap(&self, shard: Shard) -> Result<usize, Error> {
+        let now = self.now();
+        self.with_state(shard, |state| state.reap(now))
+    }
+
+    async fn remove(&self, queue: &QueueName, runs: &[RunId]) -> Result<(), Error> {
+        let now = self.now();
+        self.with_state(self.shard_of(queue), |state| state.remove(queue, runs, now))
+    }
+
+    async fn known(&self, queue: &QueueName, runs: &[RunId]) -> Result<Vec<bool>, Error> {
+        self.with_state(self.shard_of(queue), |state| {
+            runs.iter().map(|run| state.knows(queue, run)).collect()
+        })
+    }
+
+    async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {
+        self.with_state(self.shard_of(queue), |state| state.depth(queue))
+    }
+
+    async fn set_terms(&self, terms: &[(QueueName, Terms)]) -> Result<(), Error> {
+        let now = self.now();
+        for (queue, terms) in terms {
+            self.with_state(self.shard_of(queue), |state| state.set_terms(queue, terms, now))?;
         }
         Ok(())
     }
 
-    async fn reap(&self, queue: &QueueName) -> Result<usize, Error> {
-        let now = self.lapse_now();
-        let reaped = self.with_state(queue, |state| state.reap(now))?;
-        if reaped > 0 {
-            self.service.wakeups.wake();
-        }
-        Ok(reaped)
+    async fn overview(&self, shard: Shard, page: usize) -> Result<Vec<QueueState>, Error> {
+        self.with_state(shard, |state| {
+            let names = state.holding().into_iter().skip(page.saturating_mul(PAGE)).take(PAGE);
+            names
+                .map(|queue| {
+                    let terms = state.terms_of(&queue);
+                    QueueState {
+                        depth: state.depth(&queue),
+                        next: state.next_of(&queue),
+                        is_dedicated: terms.is_dedicated,
+                        is_paused: terms.is_paused,
+                        queue,
+                    }
+                })
+                .collect()
+        })
     }
 
-    async fn remove(&self, queue: &QueueName, runs: &[RunId]) -> Result<(), Error> {
-        self.with_state(queue, |state| state.remove(runs))
+    async fn call_for_help(&self, source: &Source) {
+        self.service.post(source, Some(&self.news));
     }
 
-    async fn known(&self, queue: &QueueName, runs: &[RunId]) -> Result<Vec<bool>, Error> {
-        self.with_state(queue, |state| runs.iter().map(|run| state.knows(run)).collect())
-    }
-
-    async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {
-        self.with_state(queue, |state| state.depth())
-    }
-
-    async fn active(&self) -> Result<Vec<QueueName>, Error> {
-        let now = Instant::now();
-        let is_active = |state: &Mutex<QueueState>| {
-            let mut state = state.lock();
-            let is_active = state.is_active(now, ACTIVE_AFTER_EMPTY);
-            if !is_active {
-                state.release_memory();
-            }
-            is_active
-        };
-        let active = self.service.queues.iter().filter(|entry| is_active(entry.value()));
-        Ok(active.map(|entry| entry.key().clone()).collect())
-    }
-
-    async fn wait(&self, timeout: Duration) {
-        self.service.wakeups.wait(timeout).await;
+    async fn news(&self, timeout: Duration) -> News {
+        self.news.take(timeout).await
     }
 }

@@ -1,8 +1,10 @@
 //! Rows of organisations, teams and projects.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use tenon_config::ports::{ProjectRows, StoreError};
 use tenon_config::{DisplayName, Organisation, OrganisationId, Project, Team, TeamId};
+use tenon_contract::plan::QueuePlan;
 use tenon_domain::ProjectId;
 use uuid::Uuid;
 
@@ -216,6 +218,53 @@ impl ProjectRows for PgUnitOfWork {
         .await
         .map_err(failed("list the projects"))?;
         rows.into_iter().map(ProjectRow::project).collect()
+    }
+
+    async fn project_queue(&mut self, project: ProjectId) -> Result<Option<QueuePlan>, StoreError> {
+        let row = sqlx::query!(
+            "SELECT weight, running_max, starts_per_second, calls_per_connector_max
+             FROM project_queue WHERE project_id = $1",
+            project.uuid(),
+        )
+        .fetch_optional(self.connection())
+        .await
+        .map_err(failed("read how a queue is served"))?;
+        let unsigned = |number: i32| u32::try_from(number).unwrap_or(1);
+        Ok(row.map(|row| QueuePlan {
+            weight: u16::try_from(row.weight).unwrap_or(1),
+            running_max: row.running_max.map(unsigned),
+            starts_per_second: row.starts_per_second,
+            calls_per_connector_max: row.calls_per_connector_max.map(unsigned),
+        }))
+    }
+
+    async fn put_project_queue(
+        &mut self,
+        project: ProjectId,
+        queue: &QueuePlan,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let signed = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        let done = sqlx::query!(
+            "INSERT INTO project_queue (project_id, weight, running_max, starts_per_second,
+                                        calls_per_connector_max, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (project_id)
+             DO UPDATE SET weight = EXCLUDED.weight, running_max = EXCLUDED.running_max,
+                           starts_per_second = EXCLUDED.starts_per_second,
+                           calls_per_connector_max = EXCLUDED.calls_per_connector_max,
+                           updated_at = EXCLUDED.updated_at",
+            project.uuid(),
+            i16::try_from(queue.weight).unwrap_or(i16::MAX),
+            queue.running_max.map(signed),
+            queue.starts_per_second,
+            queue.calls_per_connector_max.map(signed),
+            Moment(at) as _,
+        )
+        .execute(self.connection())
+        .await
+        .map_err(failed("set how a queue is served"))?;
+        expect_one("set how a queue is served", done.rows_affected())
     }
 
     async fn projects(&mut self) -> Result<Vec<ProjectId>, StoreError> {

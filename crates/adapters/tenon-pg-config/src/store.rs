@@ -65,6 +65,12 @@ impl PgConfigStore {
         Ok(Self { pool })
     }
 
+    /// The pool, for figures of its use.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Brings the schema up to date. Processes that start together wait for each other.
     ///
     /// # Errors

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::codes;
 use crate::time::PgTime;
 
-/// Inserts a batch. Items without a key cost one statement in all.
+/// Inserts a batch. Items without a key or a trace cost one statement in all.
 pub async fn accept(pool: &PgPool, items: &[Accept]) -> Result<Vec<Accepted>, sqlx::Error> {
-    if items.iter().all(|item| item.once.is_none()) {
+    if items.iter().all(|item| item.once.is_none() && item.job.trace.is_none()) {
         let jobs: Vec<&Job> = items.iter().map(|item| &item.job).collect();
         let mut connection = pool.acquire().await?;
         insert(&mut connection, &jobs).await?;
@@ -91,7 +91,8 @@ fn outcome_of(item: &Accept, held: &HashMap<(Uuid, String), (Vec<u8>, Uuid)>) ->
 }
 
 /// Inserts jobs in one statement. A run id that is there already is passed over, so that a
-/// repeat after an unknown outcome is harmless.
+/// repeat after an unknown outcome is harmless. Where a job has a trace it is a second statement:
+/// call it in a transaction then.
 pub async fn insert(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), sqlx::Error> {
     let mut columns = Columns::default();
     for job in jobs {
@@ -101,12 +102,12 @@ pub async fn insert(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), 
         r#"INSERT INTO job (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           input, input_blob, reply_to, replay_of, accepted_at, has_progress,
                           "grant", credential_id, configuration_id, installation,
-                          installation_blob)
+                          installation_blob, priority, lane, lane_max)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[],
                               $6::smallint[], $7::smallint[], $8::bytea[], $9::bytea[],
                               $10::text[], $11::uuid[], $12::timestamptz[], $13::boolean[],
                               $14::text[], $15::uuid[], $16::uuid[], $17::bytea[],
-                              $18::bytea[])
+                              $18::bytea[], $19::smallint[], $20::bytea[], $21::smallint[])
          ON CONFLICT (run_id) DO NOTHING"#,
         &columns.runs,
         &columns.projects,
@@ -126,6 +127,33 @@ pub async fn insert(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), 
         &columns.configurations as &[Option<Uuid>],
         &columns.installations as &[Option<&[u8]>],
         &columns.installation_blobs as &[Option<Vec<u8>>],
+        &columns.priorities,
+        &columns.lanes as &[Option<Vec<u8>>],
+        &columns.lanes_max as &[Option<i16>],
+    )
+    .execute(&mut *connection)
+    .await?;
+    if jobs.iter().any(|job| job.trace.is_some()) {
+        note_traces(connection, jobs).await?;
+    }
+    Ok(())
+}
+
+/// Few runs are traced, and most installations trace none, so the column is no part of the
+/// statement that every job pays for.
+async fn note_traces(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), sqlx::Error> {
+    let (mut runs, mut traces) = (Vec::new(), Vec::new());
+    for job in jobs {
+        let Some(trace) = job.trace else { continue };
+        runs.push(job.run.uuid());
+        traces.push(trace.to_bytes().to_vec());
+    }
+    sqlx::query!(
+        "UPDATE job SET trace = traced.trace
+         FROM UNNEST($1::uuid[], $2::bytea[]) AS traced (run_id, trace)
+         WHERE job.run_id = traced.run_id AND job.trace IS NULL",
+        &runs,
+        &traces,
     )
     .execute(connection)
     .await?;
@@ -152,6 +180,9 @@ struct Columns<'a> {
     configurations: Vec<Option<Uuid>>,
     installations: Vec<Option<&'a [u8]>>,
     installation_blobs: Vec<Option<Vec<u8>>>,
+    priorities: Vec<i16>,
+    lanes: Vec<Option<Vec<u8>>>,
+    lanes_max: Vec<Option<i16>>,
 }
 
 impl<'a> Columns<'a> {
@@ -177,6 +208,10 @@ impl<'a> Columns<'a> {
         self.configurations.push(installation.map(|it| it.configuration.uuid()));
         self.installations.push(values);
         self.installation_blobs.push(blob);
+        let order = codes::order(job.order);
+        self.priorities.push(order.priority);
+        self.lanes.push(order.lane);
+        self.lanes_max.push(order.lane_max);
     }
 }
 

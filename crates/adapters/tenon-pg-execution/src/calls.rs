@@ -49,6 +49,12 @@ impl CallAppender {
             .connect_lazy_with(options);
         Ok(Self { pool })
     }
+
+    /// The pool, for figures of its use.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
 }
 
 #[async_trait]

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use tenon_domain::{ConfigurationId, CredentialId};
 use tenon_exec::ports::blobs::BlobRef;
 use tenon_exec::ports::history::{Payload, RunStatus, StepStatus, TriggerKind};
-use tenon_exec::ports::store::{Installation, Iteration, RunMode};
+use tenon_exec::ports::queue::{Lane, LaneRule, Priority};
+use tenon_exec::ports::store::{Installation, Iteration, JobOrder, RunMode};
 use uuid::Uuid;
 
 /// `job.trigger`, `run.trigger`.
@@ -148,6 +149,52 @@ pub fn installation_of(
         configuration: ConfigurationId::from_uuid(configuration?),
         values: payload_of(inline, blob)?,
     })
+}
+
+/// The columns of a job's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderColumns {
+    /// 0 high, 1 normal, 2 low.
+    pub priority: i16,
+    /// The lane, 16 bytes.
+    pub lane: Option<Vec<u8>>,
+    /// Jobs of the lane at a time; 0 for one after the other.
+    pub lane_max: Option<i16>,
+}
+
+/// `priority`, `lane` and `lane_max`.
+#[must_use]
+pub fn order(order: JobOrder) -> OrderColumns {
+    OrderColumns {
+        priority: match order.priority {
+            Priority::High => 0,
+            Priority::Normal => 1,
+            Priority::Low => 2,
+        },
+        lane: order.lane.map(|lane| lane.key.to_vec()),
+        lane_max: order.lane.map(|lane| match lane.rule {
+            LaneRule::InOrder => 0,
+            LaneRule::AtMost(most) => i16::try_from(most.max(1)).unwrap_or(i16::MAX),
+        }),
+    }
+}
+
+/// The reverse of [`order`].
+#[must_use]
+pub fn order_of(priority: i16, lane: Option<Vec<u8>>, lane_max: Option<i16>) -> JobOrder {
+    let key = lane.and_then(|lane| <[u8; 16]>::try_from(lane.as_slice()).ok());
+    let rule = match lane_max.and_then(|most| u16::try_from(most).ok()) {
+        None | Some(0) => LaneRule::InOrder,
+        Some(most) => LaneRule::AtMost(most),
+    };
+    JobOrder {
+        priority: match priority {
+            0 => Priority::High,
+            2 => Priority::Low,
+            _ => Priority::Normal,
+        },
+        lane: key.map(|key| Lane { key, rule }),
+    }
 }
 
 /// Segment, offset, length and checksum: 16 + 8 + 8 + 4 bytes.

@@ -154,13 +154,13 @@ async fn finish(connection: &mut PgConnection, rows: &[Finish]) -> Result<(), sq
                        job.trigger, job.mode, ended.status, job.input, job.input_blob,
                        job.replay_of, job.crashes, job.accepted_at, job.has_progress,
                        job.credential_id, job.configuration_id, job.installation,
-                       job.installation_blob,
+                       job.installation_blob, job.priority, job.lane, job.lane_max,
                        ended.started_at, ended.finished_at, ended.error
          )
          INSERT INTO run (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           status, input, input_blob, replay_of, crashes, accepted_at, started_at,
                           finished_at, error, credential_id, configuration_id, installation,
-                          installation_blob)
+                          installation_blob, priority, lane, lane_max)
          SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                 status, input, input_blob, replay_of, crashes, accepted_at,
                 -- A run that was taken up again began when its first recorded step did.
@@ -168,7 +168,7 @@ async fn finish(connection: &mut PgConnection, rows: &[Finish]) -> Result<(), sq
                     (SELECT min(s.started_at) FROM step_result s WHERE s.run_id = moved.run_id)
                 ELSE started_at END,
                 finished_at, error, credential_id, configuration_id, installation,
-                installation_blob
+                installation_blob, priority, lane, lane_max
          FROM moved",
         &runs,
         &statuses,
@@ -190,10 +190,11 @@ pub async fn cancel(pool: &PgPool, project: ProjectId, run: RunId) -> Result<boo
          INSERT INTO run (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           status, input, input_blob, replay_of, crashes, accepted_at,
                           finished_at, credential_id, configuration_id, installation,
-                          installation_blob)
+                          installation_blob, priority, lane, lane_max)
          SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                 $3, input, input_blob, replay_of, crashes, accepted_at, now(),
-                credential_id, configuration_id, installation, installation_blob
+                credential_id, configuration_id, installation, installation_blob, priority,
+                lane, lane_max
          FROM moved",
         run.uuid(),
         project.uuid(),
@@ -228,10 +229,11 @@ pub async fn cancel_installation(
          INSERT INTO run (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           status, input, input_blob, replay_of, crashes, accepted_at,
                           finished_at, credential_id, configuration_id, installation,
-                          installation_blob)
+                          installation_blob, priority, lane, lane_max)
          SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                 $5, input, input_blob, replay_of, crashes, accepted_at, now(),
-                credential_id, configuration_id, installation, installation_blob
+                credential_id, configuration_id, installation, installation_blob, priority,
+                lane, lane_max
          FROM moved
          RETURNING run_id",
         project.uuid(),

@@ -14,7 +14,7 @@ use tenon_domain::{
 use tenon_exec::ports::history::{
     Error, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, StepRecord,
 };
-use tenon_exec::ports::store::Installation;
+use tenon_exec::ports::store::{Installation, JobOrder};
 use uuid::Uuid;
 
 use crate::codes;
@@ -45,6 +45,12 @@ impl Reader {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options);
         Ok(Self { pool })
+    }
+
+    /// The pool, for figures of its use.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
     }
 
     /// A transaction that sees this project and no other.
@@ -130,6 +136,35 @@ impl HistoryReader for Reader {
                 row.installation_blob,
             )
         }))
+    }
+
+    async fn latest_steps(
+        &self,
+        project: ProjectId,
+        run: RunId,
+        limit: usize,
+    ) -> Result<Vec<StepRecord>, Error> {
+        let action = "read a run's latest steps";
+        let mut transaction = self.of_project(project).await.map_err(history_error(action))?;
+        latest_steps(&mut transaction, project, run, limit).await.map_err(history_error(action))
+    }
+
+    async fn order(&self, project: ProjectId, run: RunId) -> Result<Option<JobOrder>, Error> {
+        let action = "read the order of a run";
+        let mut transaction = self.of_project(project).await.map_err(history_error(action))?;
+        let row = sqlx::query!(
+            r#"SELECT priority AS "priority!", lane, lane_max
+               FROM job WHERE run_id = $1 AND project_id = $2
+               UNION ALL
+               SELECT priority, lane, lane_max FROM run WHERE run_id = $1 AND project_id = $2
+               LIMIT 1"#,
+            run.uuid(),
+            project.uuid(),
+        )
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(history_error(action))?;
+        Ok(row.map(|row| codes::order_of(row.priority, row.lane, row.lane_max)))
     }
 
     async fn steps(
@@ -255,6 +290,43 @@ async fn one(
     .fetch_optional(&mut **transaction)
     .await?;
     Ok(row.map(Row::into_summary))
+}
+
+async fn latest_steps(
+    transaction: &mut Transaction<'static, Postgres>,
+    project: ProjectId,
+    run: RunId,
+    limit: usize,
+) -> Result<Vec<StepRecord>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT step, kind, iteration, attempt - pauses AS "attempt!", status,
+                  started_at AS "started_at: PgTime", duration_us, error,
+                  retry_at AS "retry_at: PgTime"
+           FROM step_result
+           WHERE run_id = $1 AND project_id = $2
+           ORDER BY seq DESC LIMIT $3"#,
+        run.uuid(),
+        project.uuid(),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let steps = rows.into_iter().map(|row| StepRecord {
+        step: StepId::new(row.step),
+        kind: row.kind,
+        iteration: codes::iteration_of(&row.iteration).to_vec(),
+        attempt: u32::try_from(row.attempt).unwrap_or(0),
+        status: codes::step_status_of(row.status),
+        started_at: row.started_at.into(),
+        duration_us: u64::try_from(row.duration_us).unwrap_or(0),
+        input: None,
+        output: None,
+        error: row.error.as_deref().and_then(error_of),
+        retry_at: row.retry_at.map(Into::into),
+        logs: Vec::new(),
+        logs_dropped: 0,
+    });
+    Ok(steps.collect())
 }
 
 async fn steps(

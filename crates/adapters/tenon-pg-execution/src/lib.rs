@@ -9,7 +9,9 @@ mod history;
 mod lock;
 mod partitions;
 mod read;
+mod routing;
 mod schedule;
+mod segments;
 mod store;
 mod time;
 

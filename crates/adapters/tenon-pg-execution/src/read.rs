@@ -5,8 +5,9 @@ use tenon_contract::grant::Grant;
 use tenon_domain::{EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
 use tenon_exec::ports::coordination::ReplyAddress;
 use tenon_exec::ports::history::{Payload, StepError};
-use tenon_exec::ports::queue::{DueMs, Generation};
+use tenon_exec::ports::queue::{DueMs, Generation, Lane};
 use tenon_exec::ports::store::{Job, OpenJob, ResultScope, StoredResult};
+use tenon_telemetry::TraceContext;
 use uuid::Uuid;
 
 use crate::codes;
@@ -19,7 +20,7 @@ pub async fn load(pool: &PgPool, runs: &[RunId]) -> Result<Vec<Job>, sqlx::Error
         r#"SELECT run_id, project_id, workflow_id, version_id, user_id, trigger, mode, input,
                   input_blob, reply_to, replay_of, accepted_at AS "accepted_at: PgTime",
                   has_progress, crashes, "grant", credential_id, configuration_id,
-                  installation, installation_blob
+                  installation, installation_blob, trace, priority, lane, lane_max
            FROM job WHERE run_id = ANY($1)"#,
         &runs,
     )
@@ -47,6 +48,8 @@ pub async fn load(pool: &PgPool, runs: &[RunId]) -> Result<Vec<Job>, sqlx::Error
         has_progress: row.has_progress,
         crashes: u32::try_from(row.crashes).unwrap_or(0),
         accepted_at: row.accepted_at.into(),
+        trace: row.trace.as_deref().and_then(TraceContext::from_bytes),
+        order: codes::order_of(row.priority, row.lane, row.lane_max),
     });
     Ok(jobs.collect())
 }
@@ -59,7 +62,7 @@ pub async fn open_jobs(
 ) -> Result<Vec<OpenJob>, sqlx::Error> {
     let after = after.map_or(Uuid::nil(), RunId::uuid);
     let rows = sqlx::query!(
-        r#"SELECT run_id, project_id, due_at AS "due_at: PgTime"
+        r#"SELECT run_id, project_id, due_at AS "due_at: PgTime", priority, lane, lane_max
            FROM job WHERE run_id > $1 ORDER BY run_id LIMIT $2"#,
         after,
         i64::try_from(limit).unwrap_or(i64::MAX),
@@ -70,8 +73,29 @@ pub async fn open_jobs(
         run: RunId::from_uuid(row.run_id),
         project: ProjectId::from_uuid(row.project_id),
         due: row.due_at.map(|due| DueMs(due.0.as_millisecond())),
+        order: codes::order_of(row.priority, row.lane, row.lane_max),
     });
     Ok(jobs.collect())
+}
+
+/// Whether an open job of a lane has a smaller id.
+pub async fn has_earlier(
+    pool: &PgPool,
+    project: ProjectId,
+    lane: Lane,
+    run: RunId,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT 1 FROM job
+               WHERE project_id = $1 AND lane = $2 AND lane_max = 0 AND run_id < $3
+           ) AS "has_earlier!""#,
+        project.uuid(),
+        &lane.key[..],
+        run.uuid(),
+    )
+    .fetch_one(pool)
+    .await
 }
 
 /// Results of a run in a scope; see [`ResultScope`].

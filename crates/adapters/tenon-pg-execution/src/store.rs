@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tenon_domain::{ProjectId, RunId};
-use tenon_exec::ports::queue::Generation;
+use tenon_exec::ports::queue::{Generation, Lane};
 use tenon_exec::ports::schedule::{ScheduleKey, ScheduleStore, TickPart, TickProgress};
 use tenon_exec::ports::store::{
     Accept, Accepted, Batch, Error, InstallationScope, Job, JobStore, OpenJob, ResultScope,
@@ -39,6 +39,9 @@ impl Store {
             PgConnectOptions::from_str(url)?.application_name("tenon-execution").options([
                 ("tenon.scope", "system"),
                 ("statement_timeout", "30000"),
+                // A process that stands still amid a commit holds keys that whoever takes its runs
+                // over has to wait for. It is given up before its leases lapse.
+                ("idle_in_transaction_session_timeout", "2000"),
                 ("client_min_messages", "warning"),
             ]);
         let pool = PgPoolOptions::new()
@@ -67,7 +70,7 @@ impl Store {
         lock::lock_local_queue(&self.pool).await
     }
 
-    /// The pool, for tests and benchmarks.
+    /// The pool, for tests, benchmarks and figures of its use.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
@@ -94,6 +97,12 @@ impl JobStore for Store {
 
     async fn open_jobs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<OpenJob>, Error> {
         read::open_jobs(&self.pool, after, limit).await.map_err(store_error("list open jobs"))
+    }
+
+    async fn has_earlier(&self, project: ProjectId, lane: Lane, run: RunId) -> Result<bool, Error> {
+        read::has_earlier(&self.pool, project, lane, run)
+            .await
+            .map_err(store_error("look for an earlier job"))
     }
 
     async fn count_crashes(&self, runs: &[RunId]) -> Result<Vec<(RunId, u32)>, Error> {

@@ -65,6 +65,15 @@ pub enum DatabaseError {
     },
 }
 
+/// The pools of connections to one of the two databases.
+#[derive(Debug, Clone, Copy)]
+pub struct Pools<'a> {
+    /// For what writes.
+    pub writers: &'a PgPool,
+    /// For what only reads.
+    pub readers: &'a PgPool,
+}
+
 /// One of the two databases. It connects when it is first used, so that a process starts while
 /// the database is away.
 #[derive(Debug, Clone)]
@@ -111,6 +120,10 @@ impl Database {
     /// For single statements that write and say themselves what they see.
     pub(crate) fn writers(&self) -> &PgPool {
         &self.pool
+    }
+
+    pub(crate) fn pools(&self) -> Pools<'_> {
+        Pools { writers: &self.pool, readers: &self.readers }
     }
 
     pub(crate) async fn close(&self) {

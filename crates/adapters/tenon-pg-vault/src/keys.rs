@@ -16,7 +16,7 @@ use tenon_vault::ports::{KeyStore, RingKey, StoreError, WrappedKey};
 use uuid::Uuid;
 
 use self::tails::Tails;
-use crate::database::{Database, DatabaseError, Settings, failed};
+use crate::database::{Database, DatabaseError, Pools, Settings, failed};
 
 /// Wrapped keys and the audit on PostgreSQL.
 #[derive(Debug, Clone)]
@@ -42,6 +42,12 @@ impl PgKeyStore {
     /// [`DatabaseError::Migrate`], also where the database is the one of the values.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
         self.database.migrate(&sqlx::migrate!("./migrations/keys")).await
+    }
+
+    /// Its pools, for figures of their use.
+    #[must_use]
+    pub fn pools(&self) -> Pools<'_> {
+        self.database.pools()
     }
 
     /// Asks the database for a sign of life.

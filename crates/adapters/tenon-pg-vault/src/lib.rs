@@ -6,6 +6,6 @@ mod keys;
 mod moment;
 mod values;
 
-pub use database::{DatabaseError, Settings};
+pub use database::{DatabaseError, Pools, Settings};
 pub use keys::PgKeyStore;
 pub use values::PgValueStore;

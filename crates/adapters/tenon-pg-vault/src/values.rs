@@ -16,7 +16,7 @@ use tenon_vault::envelope::data_key_of;
 use tenon_vault::ports::{NewVersion, StateGuard, StoreError, StoredValue, ValueStore, Written};
 use uuid::Uuid;
 
-use crate::database::{Database, DatabaseError, Settings, failed};
+use crate::database::{Database, DatabaseError, Pools, Settings, failed};
 
 /// Sealed values on PostgreSQL.
 #[derive(Debug, Clone)]
@@ -41,6 +41,12 @@ impl PgValueStore {
     /// [`DatabaseError::Migrate`], also where the database is the one of the keys.
     pub async fn migrate(&self) -> Result<(), DatabaseError> {
         self.database.migrate(&sqlx::migrate!("./migrations/values")).await
+    }
+
+    /// Its pools, for figures of their use.
+    #[must_use]
+    pub fn pools(&self) -> Pools<'_> {
+        self.database.pools()
     }
 
     /// Asks the database for a sign of life.

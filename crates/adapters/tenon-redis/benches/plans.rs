@@ -66,6 +66,7 @@ fn project_plan() -> ProjectPlan {
         enabled_by_default: true,
         has_response: false,
         response_timeout_seconds: 55,
+        order: Default::default(),
     };
     ProjectPlan {
         project: ProjectId::new(),
@@ -73,9 +74,10 @@ fn project_plan() -> ProjectPlan {
         api_keys: Vec::new(),
         workflows: (0..WORKFLOWS).map(workflow).collect(),
         choices: HashMap::new(),
-        disabled_users: Vec::new(),
+        disabled_users: Default::default(),
         integrations: Vec::new(),
         secrets: std::collections::BTreeMap::new(),
         signing_keys: Vec::new(),
+        queue: Default::default(),
     }
 }

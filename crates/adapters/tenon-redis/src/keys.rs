@@ -2,15 +2,30 @@
 //!
 //! | Key | Owner | Type | TTL |
 //! |---|---|---|---|
-//! | `{q:<queue>}:r` | queue | list of entries: ready, oldest first | none |
-//! | `{q:<queue>}:d` | queue | zset of entries by due ms: delayed | none |
-//! | `{q:<queue>}:run` | queue | zset of ids by lease deadline ms: running | none |
-//! | `{q:<queue>}:own` | queue | hash of id to fence and flags | none |
-//! | `{q:<queue>}:known` | queue | set of the ids in the three places | none |
-//! | `{q:<queue>}:meta` | queue | hash: `generation`, `counter` of the last fence | none |
-//! | `{reg}:gen` | queue | string: the generation of the whole service | none |
-//! | `{reg}:active` | queue | zset of queue names by the ms of the last push | none; emptied queues are taken out |
-//! | `{reg}:nudge` | queue | channel: something was pushed; the sender's 16 bytes | – |
+//! | `{q<shard>}:meta` | queue | hash: `generation`, `counter` of the last fence, `turn` (the virtual time), what was forgotten when; `r<queue>` jobs that run, `l<queue>` jobs with a lane, `g<queue>` until when a repaired queue waits for its workers | none |
+//! | `{q<shard>}:running` | queue | zset of ids by lease deadline ms | none |
+//! | `{q<shard>}:owners` | queue | hash of id to fence, flags and queue | none |
+//! | `{q<shard>}:turns` | queue | zset of queues that have jobs to hand out, by virtual time | none |
+//! | `{q<shard>}:left` | queue | zset of queues that left `turns` ahead of the others, by virtual time | none; until the others catch up |
+//! | `{q<shard>}:paced` | queue | zset of queues that may not start anything before a ms | none |
+//! | `{q<shard>}:due` | queue | zset of queues by the due ms of their first delayed job | none |
+//! | `{q<shard>}:queues` | queue | zset of the queues that hold anything | none; empty ones are taken out |
+//! | `{q<shard>}:terms` | queue | hash of queue to its terms, where they are not the usual ones | none |
+//! | `{q<shard>}:k:<queue>` | queue | set of the ids in all places: known | none |
+//! | `{q<shard>}:r:<queue>`, `:h:`, `:l:` | queue | list of entries: ready, oldest first; of normal, high and low priority | none |
+//! | `{q<shard>}:d:<queue>` | queue | zset of entries by due ms: delayed | none |
+//! | `{q<shard>}:o:<queue>` | queue | hash: jobs with a lane, and which of each lane are out | none |
+//! | `{q<shard>}:w:<queue>` | queue | zset of lane and id: held | none |
+//! | `{q<shard>}:x:<queue>` | queue | list of entries: ready, but waiting for leases whose lane is not known | none |
+//! | `{q<shard>}:b:<queue>` | queue | zset of ids whose lane is not known, by the ms until which they count | a minute after the last counts |
+//! | `{q<shard>}:t:<queue>` | queue | string: starts saved up, and when | until all are saved up again |
+//! | `{reg}:gen` | queue | string: the generation of the whole service, and the number of shards | none |
+//! | `{reg}:nudge` | queue | channel: a source has work again; the sender's 16 bytes, `s<shard>` or `d<queue>` | – |
+//! | `{reg}:incarnation` | queue | string: the run ids of the servers when they were last looked at | none |
+//! | `{reg}:members` | membership | zset of member ids by the ms until which their last beat holds | none; lapsed ones are taken out |
+//! | `{reg}:member` | membership | hash of member id to JSON | none; with its entry above |
+//! | `{reg}:lease:<name>` | membership | string: the id of who holds it | the lease's |
+//! | `{reg}:view` | membership | hash: `term`, `number`, `view` as JSON | none |
 //! | `reply:<address>` | coordination | channel: run id (16 bytes) and answer | – |
 //! | `{reg}:announce` | coordination | channel: the sender's 16 bytes and the topic | – |
 //! | `plan:{<project>}` | plan cache | hash: `revision`, `plan` as sealed JSON | none |
@@ -23,17 +38,19 @@
 //! | `{reg}:filled` | plan cache | string: a sealed mark once everything was put | none |
 //! | `value:{<secret>}` | shared values | hash: `version`, `value` sealed twice | minutes |
 //!
-//! What stands in braces decides the cluster slot: all keys of one queue share one, and all buckets
-//! of one project and connector.
+//! What stands in braces decides the cluster slot: all keys of one shard share one, and all buckets
+//! of one project and connector. A script of a shard is given only the braces, and makes the keys of
+//! its queues itself: they share the slot, and which queues it serves is found in the script.
 
 use sha2::{Digest as _, Sha256};
-use tenon_domain::{EndUserId, ProjectId, QueueName, SecretId, VersionId, WorkflowId};
+use tenon_domain::{EndUserId, ProjectId, SecretId, VersionId, WorkflowId};
 use tenon_exec::ports::coordination::ReplyAddress;
+use tenon_exec::ports::queue::Shard;
 
 /// The generation of the service.
 pub(crate) const GENERATION: &str = "{reg}:gen";
-/// The active queues.
-pub(crate) const ACTIVE: &str = "{reg}:active";
+/// The servers that answered when they were last looked at.
+pub(crate) const INCARNATION: &str = "{reg}:incarnation";
 /// The channel of pushes.
 pub(crate) const NUDGE: &str = "{reg}:nudge";
 /// The channel of announcements.
@@ -43,12 +60,24 @@ pub(crate) const PROJECTS: &str = "{reg}:projects";
 /// The mark that the plan cache was filled.
 pub(crate) const FILLED: &str = "{reg}:filled";
 
+/// The members, by the time their beats lapse.
+pub(crate) const MEMBERS: &str = "{reg}:members";
+/// What the members say of themselves.
+pub(crate) const MEMBER: &str = "{reg}:member";
+/// What the leader published.
+pub(crate) const VIEW: &str = "{reg}:view";
+
 /// How long an unused workflow version stays, in seconds.
 pub(crate) const VERSION_TTL_SECONDS: u64 = 30 * 86_400;
 
-/// The keys of a queue, in the order its scripts expect.
-pub(crate) fn queue(queue: &QueueName) -> [String; 6] {
-    ["r", "d", "run", "own", "known", "meta"].map(|part| format!("{{q:{queue}}}:{part}"))
+/// What stands in the braces of all keys of a shard.
+pub(crate) fn shard(shard: Shard) -> String {
+    format!("{{q{}}}", shard.0)
+}
+
+/// A lease.
+pub(crate) fn lease(name: &str) -> String {
+    format!("{{reg}}:lease:{name}")
 }
 
 /// The channel of answers to one process.

@@ -37,6 +37,12 @@ struct Read<T> {
     is_current: bool,
 }
 
+/// The mark of a cache that was filled.
+#[derive(Debug, PartialEq, Eq)]
+struct Mark {
+    is_current: bool,
+}
+
 impl RedisPlanCache {
     /// Makes a handle.
     #[must_use]
@@ -77,6 +83,16 @@ impl RedisPlanCache {
         plan: &impl Serialize,
     ) -> Result<Vec<u8>, serde_json::Error> {
         Ok(self.sealer.seal(kind, key, &serde_json::to_vec(plan)?))
+    }
+
+    /// The mark that everything was put, if there is one that opens.
+    async fn mark(&self) -> Result<Option<Mark>, PlanError> {
+        let get = redis::cmd("GET").arg(keys::FILLED).take();
+        let mark = self.redis.command::<Option<Vec<u8>>>(&get).await;
+        let mark = mark.map_err(fail("ask whether the plan cache is filled"))?;
+        let opened = mark.and_then(|mark| self.sealer.open(Kind::Plan, keys::FILLED, &mark));
+        let opened = opened.filter(|opened| *opened.plaintext == FILLED_MARK);
+        Ok(opened.map(|opened| Mark { is_current: opened.is_current }))
     }
 
     /// Puts a plan unless a newer revision is there.
@@ -190,6 +206,11 @@ impl PlanSource for RedisPlanCache {
         let parsed = ids.iter().filter_map(|id| Uuid::from_slice(id).ok());
         Ok(parsed.map(ProjectId::from_uuid).collect())
     }
+
+    /// A mark of the epoch before is good enough: what was put then still opens.
+    async fn has_forgotten(&self) -> Result<bool, PlanError> {
+        Ok(self.mark().await?.is_none())
+    }
 }
 
 #[async_trait]
@@ -220,11 +241,7 @@ impl PlanCache for RedisPlanCache {
     /// A mark of an earlier epoch or under another key counts as none: everything is put anew
     /// then, under the current one.
     async fn is_filled(&self) -> Result<bool, PlanError> {
-        let get = redis::cmd("GET").arg(keys::FILLED).take();
-        let mark = self.redis.command::<Option<Vec<u8>>>(&get).await;
-        let mark = mark.map_err(fail("ask whether the plan cache is filled"))?;
-        let opened = mark.and_then(|mark| self.sealer.open(Kind::Plan, keys::FILLED, &mark));
-        Ok(opened.is_some_and(|opened| opened.is_current && *opened.plaintext == FILLED_MARK))
+        Ok(self.mark().await? == Some(Mark { is_current: true }))
     }
 
     async fn mark_filled(&self) -> Result<(), PlanError> {

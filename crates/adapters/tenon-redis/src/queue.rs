@@ -1,4 +1,4 @@
-//! The job queue on Redis: every change is one script on the keys of one queue.
+//! The job queue on Redis: every change is one script on the keys of one shard.
 //!
 //! It keeps no jobs in this process. What Redis forgets is pushed again by the sweep.
 
@@ -7,74 +7,73 @@ mod wire;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
-use redis::{FromRedisValue, Script, Value, from_redis_value};
+use futures::future::join_all;
+use redis::{Cmd, FromRedisValue, Script, Value, from_redis_value};
 use tenon_domain::{QueueName, RunId};
+use tenon_exec::news::Newsboard;
+use tenon_exec::ports::queue::Push;
 use tenon_exec::ports::queue::{
-    Claimed, Depth, DueMs, Error, Fence, Generation, JobQueue, Lease, Push,
+    Ask, Claimed, ClaimedJob, Depth, DueMs, Error, Fence, Generation, JobQueue, Lease, News,
+    QueueState, Shard, Source, Terms,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use self::wire::Args;
+use self::wire::PushBatch;
 use crate::connection::{CallError, Redis};
 use crate::keys;
 use crate::scripts::{BATCH_MAX, QueueScripts};
-use crate::subscriber::{self, News};
-use tenon_exec::wakeups::Wakeups;
+use crate::subscriber;
 
-/// A queue that this handle listed as active is not listed again for so long.
-const REGISTER_INTERVAL: Duration = Duration::from_secs(1);
+/// Queues to pass over that a claim is told of.
+const EXCEPT_MAX: usize = 100;
 
-/// A queue that was not pushed to for so long is looked at, and taken off if it is empty.
-const QUIET_AFTER: Duration = Duration::from_secs(60);
+/// Queues in a page of an overview.
+const PAGE: usize = 200;
 
-/// Quiet queues that one call looks at.
-const QUIET_MAX: usize = 100;
+/// Pages of queues that turn out to hold nothing, before an overview gives up looking for one.
+const EMPTY_PAGES_MAX: usize = 100;
 
 /// A handle on the job queues of a Redis.
 pub struct RedisQueue {
     redis: Redis,
     scripts: QueueScripts,
+    shards: u16,
     /// The generation this handle believes in, plus one; 0 for none.
     generation: AtomicU64,
-    /// Tells its own nudges from those of others.
+    /// Tells its own news from those of others.
     nonce: Uuid,
-    wakeups: Arc<Wakeups>,
-    registered: Mutex<HashMap<QueueName, Instant>>,
+    news: Arc<Newsboard>,
 }
 
 /// The answer of a script once the generation was right: what follows the 0.
 type Answer = std::vec::IntoIter<Value>;
 
 impl RedisQueue {
-    /// Makes a handle that has no generation yet, and listens for nudges on a task of `tasks`
-    /// until `stop`.
+    /// Makes a handle that has no generation yet, on queues in so many shards (at least 1), and
+    /// listens for news on a task of `tasks` until `stop`.
     #[must_use]
-    pub fn new(redis: Redis, tasks: &TaskTracker, stop: CancellationToken) -> Self {
-        let wakeups = Arc::new(Wakeups::default());
+    pub fn new(redis: Redis, shards: u16, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+        let news = Arc::new(Newsboard::default());
         let nonce = Uuid::new_v4();
-        let woken = Arc::clone(&wakeups);
-        subscriber::spawn(&redis, vec![keys::NUDGE.to_owned()], tasks, stop, move |news| {
-            let is_own = matches!(
-                news,
-                News::Message { payload, .. } if payload == nonce.as_bytes().as_slice()
-            );
-            if !is_own {
-                woken.wake();
+        let board = Arc::clone(&news);
+        subscriber::spawn(&redis, vec![keys::NUDGE.to_owned()], tasks, stop, move |heard| {
+            match heard {
+                subscriber::News::Connected => board.post_any(),
+                subscriber::News::Message { payload, .. } => hear(&board, nonce, payload),
             }
         });
         Self {
             redis,
             scripts: QueueScripts::new(),
+            shards: shards.max(1),
             generation: AtomicU64::new(0),
             nonce,
-            wakeups,
-            registered: Mutex::default(),
+            news,
         }
     }
 
@@ -83,95 +82,109 @@ impl RedisQueue {
         Some(Generation(u32::try_from(value).expect("the cell holds a u32 plus one")))
     }
 
-    fn stale(&self, queue: &QueueName) -> Error {
-        let expected = self.mine().unwrap_or(Generation(0));
-        Error::StaleGeneration { queue: queue.clone(), expected }
+    fn stale(&self, shard: Shard) -> Error {
+        Error::StaleGeneration { shard, expected: self.mine().unwrap_or(Generation(0)) }
     }
 
-    /// Runs a queue's script. Where the queue is new or of an older generation and this handle
-    /// is of the service's, the queue is made ready and the script runs once more.
+    /// Runs a script of a shard. Where the shard is new, of an older generation or lost a key, and
+    /// this handle is of the service's generation, the shard is made ready and the script runs
+    /// once more.
     async fn run(
         &self,
         action: &'static str,
         script: &Script,
-        queue: &QueueName,
-        args: impl FnOnce(Generation) -> Args,
+        shard: Shard,
+        write: impl FnOnce(&mut Cmd),
     ) -> Result<(Generation, Answer), Error> {
-        let Some(mine) = self.mine() else { return Err(self.stale(queue)) };
-        let keys = keys::queue(queue);
-        let args = args(mine);
+        let Some(mine) = self.mine() else { return Err(self.stale(shard)) };
+        let tag = keys::shard(shard);
+        let mut call = redis::cmd("EVALSHA");
+        call.arg(script.get_hash()).arg(1).arg(&tag);
+        call.arg(mine.0).arg(self.nonce.as_bytes().as_slice());
+        write(&mut call);
         for is_retry in [false, true] {
-            let answer: Vec<Value> =
-                self.redis.script(script, &keys, args.as_slice()).await.map_err(fail(action))?;
+            let answer: Vec<Value> = self.redis.call(script, &call).await.map_err(fail(action))?;
             let mut answer = answer.into_iter();
             match decode::<i64>(action, answer.next())? {
                 0 => return Ok((mine, answer)),
-                -1 if !is_retry && self.init(action, &keys, mine).await? => {}
+                -1 | -3 if !is_retry && self.reset(action, &tag, mine).await? => {}
                 _ => break,
             }
         }
-        Err(self.stale(queue))
+        Err(self.stale(shard))
     }
 
-    /// Makes a queue one of this generation, if it is the service's; says whether.
-    async fn init(
+    /// Makes a shard one of this generation, if it is the service's; says whether.
+    async fn reset(
         &self,
         action: &'static str,
-        keys: &[String; 6],
+        tag: &str,
         mine: Generation,
     ) -> Result<bool, Error> {
         if self.generation().await? != Some(mine) {
             return Ok(false);
         }
-        let is_ready: i64 =
-            self.redis.script(&self.scripts.init, keys, mine.0).await.map_err(fail(action))?;
-        Ok(is_ready == 1)
+        loop {
+            let script = &self.scripts.reset;
+            match self.redis.script(script, tag, mine.0).await.map_err(fail(action))? {
+                2_i64 => {}
+                outcome => return Ok(outcome == 1),
+            }
+        }
     }
 
-    /// Lists a queue as active, unless this handle did so a moment ago.
-    async fn register(&self, action: &'static str, queue: &QueueName) -> Result<(), Error> {
-        let now = Instant::now();
-        let is_recent = |at: &Instant| now.saturating_duration_since(*at) < REGISTER_INTERVAL;
-        if self.registered.lock().get(queue).is_some_and(is_recent) {
-            return Ok(());
-        }
-        let script = &self.scripts.register;
-        let listed = self.redis.script::<Value>(script, keys::ACTIVE, queue.as_str()).await;
-        listed.map_err(fail(action))?;
-        let mut registered = self.registered.lock();
-        registered.insert(queue.clone(), now);
-        if registered.len() > 2 * BATCH_MAX {
-            registered.retain(|_, at| is_recent(at));
+    /// Tells the workers of this process; the script told the others.
+    fn post(&self, action: &'static str, fresh: Option<Value>) -> Result<(), Error> {
+        let sources: Vec<Vec<u8>> = decode(action, fresh)?;
+        sources.iter().filter_map(|bytes| wire::source(bytes)).for_each(|it| self.news.post(it));
+        Ok(())
+    }
+
+    async fn push_batches(&self, shard: Shard, batches: Vec<PushBatch<'_>>) -> Result<(), Error> {
+        const ACTION: &str = "push jobs";
+        for batch in batches {
+            let write = |call: &mut Cmd| batch.write(call);
+            let (_, mut answer) = self.run(ACTION, &self.scripts.push, shard, write).await?;
+            self.post(ACTION, answer.nth(1))?;
         }
         Ok(())
     }
 
-    /// Wakes the workers here and elsewhere. A nudge that fails delays the others until their
-    /// wait ends by itself, so it is no error.
-    async fn nudge(&self) {
-        self.wakeups.wake();
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(keys::NUDGE).arg(self.nonce.as_bytes().as_slice());
-        if let Err(error) = self.redis.command::<Value>(&publish).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::debug!(error, "failed to nudge the other workers");
-        }
+    async fn page(&self, shard: Shard, from: usize) -> Result<(usize, Vec<QueueState>), Error> {
+        const ACTION: &str = "look at the queues";
+        let write = |call: &mut Cmd| {
+            call.arg(from).arg(PAGE);
+        };
+        let (_, mut answer) = self.run(ACTION, &self.scripts.overview, shard, write).await?;
+        let count = decode(ACTION, answer.next())?;
+        let rows: Vec<OverviewRow> = decode(ACTION, answer.next())?;
+        Ok((count, rows.into_iter().map(queue_state).collect()))
     }
+}
 
-    /// Whether a quiet queue still holds jobs. One that does is no longer quiet.
-    async fn keep_or_drop(&self, queue: &QueueName, pushed_at_ms: i64) -> Result<bool, Error> {
-        const ACTION: &str = "look at a quiet queue";
-        let depth = self.depth(queue).await?;
-        if depth != Depth::default() {
-            let script = &self.scripts.register;
-            let listed = self.redis.script::<Value>(script, keys::ACTIVE, queue.as_str()).await;
-            return listed.map(|_| true).map_err(fail(ACTION));
-        }
-        let args = [queue.as_str().to_owned(), pushed_at_ms.to_string()];
-        let script = &self.scripts.unregister;
-        let is_off: i64 =
-            self.redis.script(script, keys::ACTIVE, &args).await.map_err(fail(ACTION))?;
-        Ok(is_off == 0)
+/// Name, ready, delayed, held, running, is dedicated, is paused, next entry.
+type OverviewRow = (String, u64, u64, u64, u64, bool, bool, Option<Vec<u8>>);
+
+fn queue_state(row: OverviewRow) -> QueueState {
+    let (name, ready, delayed, held, running, is_dedicated, is_paused, next) = row;
+    QueueState {
+        queue: QueueName::new(name),
+        depth: Depth { ready, delayed, held, running },
+        next: next.and_then(|entry| wire::run_of_entry(&entry)),
+        is_dedicated,
+        is_paused,
+    }
+}
+
+/// News of another process; its own were posted when they were made.
+fn hear(board: &Newsboard, nonce: Uuid, payload: &[u8]) {
+    let Some((sender, bytes)) = payload.split_at_checked(16) else { return };
+    if sender == nonce.as_bytes() {
+        return;
+    }
+    match wire::source(bytes) {
+        Some(source) => board.post(source),
+        None => board.post_any(),
     }
 }
 
@@ -184,103 +197,156 @@ fn decode<T: FromRedisValue>(action: &'static str, value: Option<Value>) -> Resu
     from_redis_value(value.unwrap_or(Value::Nil)).map_err(CallError::Shape).map_err(fail(action))
 }
 
+/// Names and lists of entries, by turns.
+fn claimed_jobs(action: &'static str, turns: Vec<Value>) -> Result<Vec<ClaimedJob>, Error> {
+    let mut jobs = Vec::new();
+    let mut turns = turns.into_iter();
+    while let Some(name) = turns.next() {
+        let queue = QueueName::new(decode::<String>(action, Some(name))?);
+        let entries: Vec<Vec<u8>> = decode(action, turns.next())?;
+        jobs.extend(entries.iter().filter_map(|entry| wire::claimed_job(&queue, entry)));
+    }
+    Ok(jobs)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[async_trait]
 impl JobQueue for RedisQueue {
+    fn shards(&self) -> u16 {
+        self.shards
+    }
+
+    fn shard_of(&self, queue: &QueueName) -> Shard {
+        Shard::of(queue, self.shards)
+    }
+
     async fn generation(&self) -> Result<Option<Generation>, Error> {
         const ACTION: &str = "read the generation";
         let get = redis::cmd("GET").arg(keys::GENERATION).take();
-        let held: Option<u32> = self.redis.command(&get).await.map_err(fail(ACTION))?;
-        Ok(held.map(Generation))
+        let held: Option<String> = self.redis.command(&get).await.map_err(fail(ACTION))?;
+        // Queues that are spread over another number of shards cannot be found.
+        Ok(held.as_deref().and_then(|text| {
+            let (generation, shards) = text.split_once(' ')?;
+            let is_same = shards.parse() == Ok(self.shards);
+            generation.parse().ok().filter(|_| is_same).map(Generation)
+        }))
     }
 
     async fn install_generation(&self, generation: Generation) -> Result<(), Error> {
         const ACTION: &str = "install a generation";
         let script = &self.scripts.install_generation;
-        let held: i64 = self
+        let (held, former_shards): (i64, u16) = self
             .redis
-            .script(script, keys::GENERATION, generation.0)
+            .script(script, keys::GENERATION, &[generation.0, u32::from(self.shards)])
             .await
             .map_err(fail(ACTION))?;
         tracing::debug!(held, installed = generation.0, "installed a queue generation");
         self.generation.fetch_max(u64::from(generation.0) + 1, Ordering::SeqCst);
-        self.registered.lock().clear();
-        Ok(())
-    }
-
-    async fn push(&self, queue: &QueueName, jobs: &[Push]) -> Result<(), Error> {
-        const ACTION: &str = "push jobs";
-        for batch in jobs.chunks(BATCH_MAX) {
-            self.run(ACTION, &self.scripts.push, queue, |mine| Args::push(mine, batch)).await?;
+        // Shards that are no more: nobody else would empty them.
+        for shard in (self.shards..former_shards).map(Shard) {
+            self.reset(ACTION, &keys::shard(shard), generation).await?;
         }
-        self.register(ACTION, queue).await?;
-        self.nudge().await;
         Ok(())
     }
 
-    async fn claim(&self, queue: &QueueName, max: usize, ttl: Duration) -> Result<Claimed, Error> {
+    async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {
+        let shards = PushBatch::cut(jobs, |queue| self.shard_of(queue));
+        let pushes = shards.into_iter().map(|(shard, batches)| self.push_batches(shard, batches));
+        join_all(pushes).await.into_iter().collect()
+    }
+
+    async fn claim(&self, source: &Source, ask: &Ask) -> Result<Claimed, Error> {
         const ACTION: &str = "claim jobs";
-        let args = |mine| Args::new(mine).number(max.min(BATCH_MAX)).millis(ttl);
-        let (mine, mut answer) = self.run(ACTION, &self.scripts.claim, queue, args).await?;
+        let (shard, dedicated) = match source {
+            Source::Shared(shard) => (*shard, ""),
+            Source::Dedicated(queue) => (self.shard_of(queue), queue.as_str()),
+        };
+        let write = |call: &mut Cmd| {
+            call.arg(ask.max.min(BATCH_MAX)).arg(ask.max_of_queue.clamp(1, BATCH_MAX));
+            call.arg(millis(ask.ttl)).arg(dedicated);
+            for queue in ask.except.iter().take(EXCEPT_MAX) {
+                call.arg(queue.as_str());
+            }
+        };
+        let (mine, mut answer) = self.run(ACTION, &self.scripts.claim, shard, write).await?;
         let counter = decode(ACTION, answer.next())?;
-        let entries: Vec<Vec<u8>> = decode(ACTION, answer.next())?;
         // A zset score comes as text, such as `1767225600000`.
         let next_due: Option<f64> = decode(ACTION, answer.next())?;
+        let has_more = decode(ACTION, answer.next())?;
+        let jobs = claimed_jobs(ACTION, decode(ACTION, answer.next())?)?;
+        self.post(ACTION, answer.next())?;
         Ok(Claimed {
             fence: Fence::new(mine, counter),
-            jobs: entries.iter().filter_map(|entry| wire::claimed_job(entry)).collect(),
+            jobs,
             next_due: next_due.map(|due| DueMs(due as i64)),
+            has_more,
         })
     }
 
     async fn beat(
         &self,
-        queue: &QueueName,
-        leases: &[Lease],
+        shard: Shard,
+        leases: &[(QueueName, Lease)],
         ttl: Duration,
     ) -> Result<Vec<RunId>, Error> {
         const ACTION: &str = "extend leases";
         let mut lost = Vec::new();
         for batch in leases.chunks(BATCH_MAX) {
-            let args = |mine| Args::new(mine).millis(ttl).leases(batch);
-            let (_, mut answer) = self.run(ACTION, &self.scripts.beat, queue, args).await?;
+            let write = |call: &mut Cmd| {
+                call.arg(millis(ttl));
+                wire::write_leases_by_queue(batch, call);
+            };
+            let (_, mut answer) = self.run(ACTION, &self.scripts.beat, shard, write).await?;
             let ids: Vec<Vec<u8>> = decode(ACTION, answer.next())?;
             lost.extend(ids.iter().filter_map(|id| wire::run_id(id)));
         }
         Ok(lost)
     }
 
-    async fn ack(&self, queue: &QueueName, leases: &[Lease]) -> Result<(), Error> {
+    async fn ack(&self, shard: Shard, leases: &[Lease]) -> Result<(), Error> {
+        const ACTION: &str = "remove finished jobs";
         for batch in leases.chunks(BATCH_MAX) {
-            let args = |mine| Args::new(mine).leases(batch);
-            self.run("remove finished jobs", &self.scripts.ack, queue, args).await?;
+            let write =
+                |call: &mut Cmd| batch.iter().for_each(|lease| wire::write_lease(lease, call));
+            let (_, mut answer) = self.run(ACTION, &self.scripts.ack, shard, write).await?;
+            self.post(ACTION, answer.nth(1))?;
         }
         Ok(())
     }
 
-    async fn nack(&self, queue: &QueueName, lease: Lease, due: Option<DueMs>) -> Result<(), Error> {
-        const ACTION: &str = "give a job back";
-        let args = |mine| Args::new(mine).leases(&[lease]).due(due);
-        let (_, mut answer) = self.run(ACTION, &self.scripts.nack, queue, args).await?;
-        if decode::<i64>(ACTION, answer.next())? == 1 {
-            self.nudge().await;
+    async fn nack(&self, shard: Shard, leases: &[(Lease, Option<DueMs>)]) -> Result<(), Error> {
+        const ACTION: &str = "give jobs back";
+        for batch in leases.chunks(BATCH_MAX) {
+            let write = |call: &mut Cmd| {
+                for (lease, due) in batch {
+                    wire::write_lease(lease, call);
+                    call.arg(due.map(|due| due.0.to_string()).unwrap_or_default());
+                }
+            };
+            let (_, mut answer) = self.run(ACTION, &self.scripts.nack, shard, write).await?;
+            self.post(ACTION, answer.nth(1))?;
         }
         Ok(())
     }
 
-    async fn reap(&self, queue: &QueueName) -> Result<usize, Error> {
+    async fn reap(&self, shard: Shard) -> Result<usize, Error> {
         const ACTION: &str = "take back lapsed leases";
-        let (_, mut answer) = self.run(ACTION, &self.scripts.reap, queue, Args::new).await?;
+        let (_, mut answer) = self.run(ACTION, &self.scripts.reap, shard, |_| {}).await?;
         let reaped = decode(ACTION, answer.next())?;
-        if reaped > 0 {
-            self.nudge().await;
-        }
+        self.post(ACTION, answer.next())?;
         Ok(reaped)
     }
 
     async fn remove(&self, queue: &QueueName, runs: &[RunId]) -> Result<(), Error> {
+        const ACTION: &str = "remove jobs";
         for batch in runs.chunks(BATCH_MAX) {
-            let args = |mine| Args::new(mine).runs(batch);
-            self.run("remove jobs", &self.scripts.remove, queue, args).await?;
+            let write = |call: &mut Cmd| write_runs(queue, batch, call);
+            let shard = self.shard_of(queue);
+            let (_, mut answer) = self.run(ACTION, &self.scripts.remove, shard, write).await?;
+            self.post(ACTION, answer.nth(1))?;
         }
         Ok(())
     }
@@ -288,55 +354,80 @@ impl JobQueue for RedisQueue {
     async fn known(&self, queue: &QueueName, runs: &[RunId]) -> Result<Vec<bool>, Error> {
         const ACTION: &str = "look for jobs";
         let mut known = Vec::with_capacity(runs.len());
-        let mut held = 0;
         for batch in runs.chunks(BATCH_MAX) {
-            let args = |mine| Args::new(mine).runs(batch);
-            let (_, mut answer) = self.run(ACTION, &self.scripts.known, queue, args).await?;
+            let write = |call: &mut Cmd| write_runs(queue, batch, call);
+            let shard = self.shard_of(queue);
+            let (_, mut answer) = self.run(ACTION, &self.scripts.known, shard, write).await?;
             known.extend(decode::<Vec<bool>>(ACTION, answer.next())?);
-            held = decode::<u64>(ACTION, answer.next())?;
-        }
-        // The sweep asks for every queue with open jobs: the place to notice that the list of
-        // active queues lost this one.
-        if held > 0 {
-            self.register(ACTION, queue).await?;
+            self.post(ACTION, answer.next())?;
         }
         Ok(known)
     }
 
     async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {
         const ACTION: &str = "count jobs";
-        let (_, mut answer) = self.run(ACTION, &self.scripts.depth, queue, Args::new).await?;
+        let write = |call: &mut Cmd| write_runs(queue, &[], call);
+        let shard = self.shard_of(queue);
+        let (_, mut answer) = self.run(ACTION, &self.scripts.depth, shard, write).await?;
         Ok(Depth {
             ready: decode(ACTION, answer.next())?,
             delayed: decode(ACTION, answer.next())?,
+            held: decode(ACTION, answer.next())?,
             running: decode(ACTION, answer.next())?,
         })
     }
 
-    async fn active(&self) -> Result<Vec<QueueName>, Error> {
-        const ACTION: &str = "list the active queues";
-        let quiet_ms = u64::try_from(QUIET_AFTER.as_millis()).expect("a minute fits");
-        let (since_ms, queues): (i64, Vec<(String, f64)>) = self
-            .redis
-            .script(&self.scripts.active, keys::ACTIVE, quiet_ms)
-            .await
-            .map_err(fail(ACTION))?;
-        let mut active = Vec::with_capacity(queues.len());
-        let mut quiet_seen = 0;
-        for (name, pushed_at) in queues {
-            let (queue, pushed_at_ms) = (QueueName::new(name), pushed_at as i64);
-            if pushed_at_ms < since_ms && quiet_seen < QUIET_MAX {
-                quiet_seen += 1;
-                if !self.keep_or_drop(&queue, pushed_at_ms).await? {
-                    continue;
-                }
-            }
-            active.push(queue);
+    async fn set_terms(&self, terms: &[(QueueName, Terms)]) -> Result<(), Error> {
+        const ACTION: &str = "set terms";
+        let mut shards: HashMap<Shard, Vec<(&str, String)>> = HashMap::new();
+        for (queue, terms) in terms {
+            let of_shard = shards.entry(self.shard_of(queue)).or_default();
+            of_shard.push((queue.as_str(), wire::terms_text(terms)));
         }
-        Ok(active)
+        for (shard, pairs) in shards {
+            for batch in pairs.chunks(BATCH_MAX) {
+                let write = |call: &mut Cmd| {
+                    for (name, text) in batch {
+                        call.arg(name).arg(text);
+                    }
+                };
+                let script = &self.scripts.set_terms;
+                let (_, mut answer) = self.run(ACTION, script, shard, write).await?;
+                self.post(ACTION, answer.next())?;
+            }
+        }
+        Ok(())
     }
 
-    async fn wait(&self, timeout: Duration) {
-        self.wakeups.wait(timeout).await;
+    async fn overview(&self, shard: Shard, page: usize) -> Result<Vec<QueueState>, Error> {
+        for _ in 0..EMPTY_PAGES_MAX {
+            let (listed, states) = self.page(shard, page * PAGE).await?;
+            // Where all that were listed held nothing, they are off the list now.
+            if listed == 0 || !states.is_empty() {
+                return Ok(states);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn call_for_help(&self, source: &Source) {
+        let mut message = self.nonce.as_bytes().to_vec();
+        message.extend(wire::source_bytes(source));
+        let publish = redis::cmd("PUBLISH").arg(keys::NUDGE).arg(message).take();
+        if let Err(error) = self.redis.command::<Value>(&publish).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, "failed to call other workers");
+        }
+    }
+
+    async fn news(&self, timeout: Duration) -> News {
+        self.news.take(timeout).await
+    }
+}
+
+fn write_runs(queue: &QueueName, runs: &[RunId], call: &mut Cmd) {
+    call.arg(queue.as_str());
+    for run in runs {
+        call.arg(run.uuid().as_bytes().as_slice());
     }
 }

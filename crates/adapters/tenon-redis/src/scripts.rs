@@ -7,11 +7,12 @@ use redis::Script;
 /// The most jobs that one call of a script is given or answers.
 pub(crate) const BATCH_MAX: usize = 500;
 
-macro_rules! queue_script {
-    ($name:literal) => {
+/// A script of a shard: the prelude, the named parts, then the script itself.
+macro_rules! shard_script {
+    ($($name:literal),+) => {
         Script::new(concat!(
-            include_str!("../scripts/prelude.lua"),
-            include_str!(concat!("../scripts/", $name, ".lua"))
+            include_str!("../scripts/queue/prelude.lua"),
+            $(include_str!(concat!("../scripts/queue/", $name, ".lua"))),+
         ))
     };
 }
@@ -24,7 +25,7 @@ macro_rules! script {
 
 /// The scripts of the job queue.
 pub(crate) struct QueueScripts {
-    pub(crate) init: Script,
+    pub(crate) reset: Script,
     pub(crate) push: Script,
     pub(crate) claim: Script,
     pub(crate) beat: Script,
@@ -34,30 +35,28 @@ pub(crate) struct QueueScripts {
     pub(crate) remove: Script,
     pub(crate) known: Script,
     pub(crate) depth: Script,
+    pub(crate) overview: Script,
+    pub(crate) set_terms: Script,
     pub(crate) install_generation: Script,
-    pub(crate) register: Script,
-    pub(crate) unregister: Script,
-    pub(crate) active: Script,
 }
 
 impl QueueScripts {
     /// Reads and hashes the scripts.
     pub(crate) fn new() -> Self {
         Self {
-            init: script!("init"),
-            push: queue_script!("push"),
-            claim: queue_script!("claim"),
-            beat: queue_script!("beat"),
-            ack: queue_script!("ack"),
-            nack: queue_script!("nack"),
-            reap: queue_script!("reap"),
-            remove: queue_script!("remove"),
-            known: queue_script!("known"),
-            depth: queue_script!("depth"),
-            install_generation: script!("install_generation"),
-            register: script!("register"),
-            unregister: script!("unregister"),
-            active: script!("active"),
+            reset: script!("queue/reset"),
+            push: shard_script!("turns", "lanes", "push"),
+            claim: shard_script!("turns", "lanes", "claim"),
+            beat: shard_script!("turns", "lanes", "beat"),
+            ack: shard_script!("turns", "lanes", "held", "ack"),
+            nack: shard_script!("turns", "lanes", "held", "nack"),
+            reap: shard_script!("turns", "lanes", "held", "reap"),
+            remove: shard_script!("turns", "lanes", "held", "remove"),
+            known: shard_script!("turns", "lanes", "known"),
+            depth: shard_script!("turns", "depth"),
+            overview: shard_script!("turns", "overview"),
+            set_terms: shard_script!("turns", "set_terms"),
+            install_generation: script!("queue/install_generation"),
         }
     }
 }
@@ -80,4 +79,28 @@ pub(crate) fn put_plan() -> Script {
 /// Keeps a shared value unless one of a later version is there.
 pub(crate) fn put_value() -> Script {
     script!("put_value")
+}
+
+/// The scripts of members, leases and the view.
+pub(crate) struct MembershipScripts {
+    pub(crate) beat: Script,
+    pub(crate) leave: Script,
+    pub(crate) members: Script,
+    pub(crate) hold_lease: Script,
+    pub(crate) release_lease: Script,
+    pub(crate) publish_view: Script,
+}
+
+impl MembershipScripts {
+    /// Reads and hashes the scripts.
+    pub(crate) fn new() -> Self {
+        Self {
+            beat: script!("beat_member"),
+            leave: script!("leave_member"),
+            members: script!("members"),
+            hold_lease: script!("hold_lease"),
+            release_lease: script!("release_lease"),
+            publish_view: script!("publish_view"),
+        }
+    }
 }

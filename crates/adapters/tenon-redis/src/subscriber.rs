@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use redis::RedisError;
 use redis::aio::PubSub;
-use redis::{Client, RedisError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -51,8 +51,8 @@ pub(crate) fn spawn(
 
 async fn listen(redis: &Redis, channels: &[String], mut tell: impl FnMut(News<'_>)) {
     // Endless on purpose: the task ends with its token.
-    for client in redis.subscribers().iter().cycle() {
-        match tokio::time::timeout(TIMEOUT, connect(client, channels)).await {
+    for turn in 0.. {
+        match tokio::time::timeout(TIMEOUT, connect(redis, turn, channels)).await {
             Ok(Ok(pubsub)) => {
                 tell(News::Connected);
                 listen_once(pubsub, &mut tell).await;
@@ -68,8 +68,8 @@ async fn listen(redis: &Redis, channels: &[String], mut tell: impl FnMut(News<'_
     }
 }
 
-async fn connect(client: &Client, channels: &[String]) -> Result<PubSub, RedisError> {
-    let mut pubsub = client.get_async_pubsub().await?;
+async fn connect(redis: &Redis, turn: usize, channels: &[String]) -> Result<PubSub, RedisError> {
+    let mut pubsub = redis.subscriber(turn).await?.get_async_pubsub().await?;
     pubsub.subscribe(channels).await?;
     Ok(pubsub)
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod engine;
+pub mod metrics;
 mod pool;
 mod runner;
 mod settings;

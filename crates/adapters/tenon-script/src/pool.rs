@@ -12,7 +12,7 @@ mod verdict;
 mod warden;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tenon_exec::ports::script::{
@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use self::ledger::Owner;
 use self::place::{Lease, Shared};
 use self::process::Loss;
+use crate::metrics;
 use crate::settings::Settings;
 use crate::wire::{Request, Response, encode_run};
 
@@ -120,6 +121,30 @@ impl ScriptPool {
 #[async_trait]
 impl FunctionRunner for ScriptPool {
     async fn run(&self, call: FunctionCall) -> Result<FunctionOutcome, FunctionError> {
+        let outcome = self.run_within_limits(call).await;
+        metrics::called(&outcome);
+        outcome
+    }
+
+    async fn check(&self, code: &str) -> Result<(), FunctionError> {
+        self.check_code_size(code)?;
+        let lease = self.shared.acquire(Owner::Checks).await?;
+        let frame = Request::Check { code: code.to_owned() }.encode();
+        self.finish(lease, frame, CHECK_TIMEOUT).await.map(drop)
+    }
+}
+
+impl ScriptPool {
+    /// Sets the metrics of the processes.
+    pub fn measure(&self) {
+        let (busy, idle) = self.shared.usage();
+        metrics::processes(busy, idle);
+    }
+
+    async fn run_within_limits(
+        &self,
+        call: FunctionCall,
+    ) -> Result<FunctionOutcome, FunctionError> {
         self.check_code_size(&call.code)?;
         let (size, max) = (call.parameters.len(), self.shared.settings.parameters_bytes_max);
         if size > max as usize {
@@ -128,18 +153,13 @@ impl FunctionRunner for ScriptPool {
                 format!("the parameters have {size} bytes of JSON, more than {max}"),
             ));
         }
+        let started = Instant::now();
         let mut lease = self.shared.acquire(Owner::Project(call.project)).await?;
+        metrics::waited(started.elapsed());
         let timeout_ms = u32::try_from(call.timeout.as_millis()).unwrap_or(u32::MAX);
         let (code_id, code, mut frame) = lease.process().learn(&call.code);
         frame.append(&mut encode_run(code_id, timeout_ms, code, &call.parameters));
         self.finish(lease, frame, call.timeout).await
-    }
-
-    async fn check(&self, code: &str) -> Result<(), FunctionError> {
-        self.check_code_size(code)?;
-        let lease = self.shared.acquire(Owner::Checks).await?;
-        let frame = Request::Check { code: code.to_owned() }.encode();
-        self.finish(lease, frame, CHECK_TIMEOUT).await.map(drop)
     }
 }
 

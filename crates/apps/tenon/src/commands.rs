@@ -2,7 +2,9 @@
 
 mod apply;
 mod bench;
+mod blobs;
 mod certificates;
+mod chaos;
 mod completions;
 mod config;
 mod configurations;
@@ -11,12 +13,14 @@ mod credentials;
 mod demo;
 mod dev;
 mod events;
+mod front;
 mod global;
 mod integrations;
 mod portal;
 mod portal_links;
 mod project;
 mod proxy_calls;
+mod queues;
 mod runs;
 mod secrets;
 mod server;
@@ -27,15 +31,12 @@ mod vault;
 mod webhooks;
 mod workflows;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tenon_script::RunnerCommand;
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{Log, LogFormat};
 use crate::demo_service::DemoServiceArgs;
 
 pub use global::Global;
@@ -63,6 +64,8 @@ enum Command {
     Dev(dev::DevArgs),
     /// Run the chosen roles of an installation.
     Server(server::ServerArgs),
+    /// Route requests to the roles, where there is no load balancer.
+    Front(front::FrontArgs),
     /// Deploy workflow documents.
     Apply(apply::ApplyArgs),
     /// Test a draft without deploying it.
@@ -71,6 +74,10 @@ enum Command {
     Runs(runs::RunsArgs),
     /// See the calls that went through the proxy.
     ProxyCalls(proxy_calls::ProxyCallsArgs),
+    /// See and change how queues are served.
+    Queues(queues::QueuesArgs),
+    /// See the workers.
+    Workers(queues::WorkersArgs),
     /// See and undeploy workflows.
     Workflows(workflows::WorkflowsArgs),
     /// See and change connected users.
@@ -97,6 +104,8 @@ enum Command {
     Connector(connector::ConnectorArgs),
     /// Operate the vault: keys, rotation, audit.
     Vault(vault::VaultArgs),
+    /// See, check and move large values.
+    Blobs(blobs::BlobsArgs),
     /// Make the certificates by which the roles know each other.
     Certificates(certificates::CertificatesArgs),
     /// A tour in the terminal: deploys examples, fires them, shows what ran.
@@ -105,6 +114,8 @@ enum Command {
     DemoService(DemoServiceArgs),
     /// Make a project and a key of an installation.
     Project(project::ProjectArgs),
+    /// Break an installation under load, and check what it promised.
+    Chaos(chaos::ChaosArgs),
     /// Measure this build on this machine.
     Bench(bench::BenchArgs),
     /// Print shell completions.
@@ -123,12 +134,15 @@ enum Command {
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let global = cli.global;
     match cli.command {
-        Command::Dev(args) => dev::run(args).await,
+        Command::Dev(args) => dev::run(args, &global).await,
         Command::Server(args) => server::run(args).await,
+        Command::Front(args) => front::run(args).await,
         Command::Apply(args) => apply::run(args, &global).await,
         Command::Test(args) => test_run::run(args, &global).await,
         Command::Runs(args) => runs::run(args, &global).await,
         Command::ProxyCalls(args) => proxy_calls::run(args, &global).await,
+        Command::Queues(args) => queues::run(args, &global).await,
+        Command::Workers(args) => queues::run_workers(args, &global).await,
         Command::Workflows(args) => workflows::run(args, &global).await,
         Command::Users(args) => users::run(args, &global).await,
         Command::Integrations(args) => integrations::run(args, &global).await,
@@ -142,10 +156,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::PortalLinks(args) => portal_links::run(args, &global).await,
         Command::Connector(args) => connector::run(args, &global),
         Command::Vault(args) => vault::run(args, &global).await,
+        Command::Blobs(args) => blobs::run(args, &global).await,
         Command::Certificates(args) => certificates::run(&args),
         Command::Demo(args) => demo::run(args, &global).await,
         Command::DemoService(args) => crate::demo_service::run(args).await,
         Command::Project(args) => project::run(args, &global).await,
+        Command::Chaos(args) => chaos::run(args, &global).await,
         Command::Bench(args) => bench::run(args, &global).await,
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Config(args) => config::run(args),
@@ -157,20 +173,4 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn function_runner() -> anyhow::Result<RunnerCommand> {
     let program = std::env::current_exe().context("this program's own path cannot be found")?;
     Ok(RunnerCommand { program, args: vec![FUNCTION_RUNNER.into()] })
-}
-
-/// Logs to standard error; `RUST_LOG` wins over the setting.
-fn init_logging(log: &Log) {
-    let filter = EnvFilter::try_from_default_env()
-        .or_else(|_| EnvFilter::try_new(&log.filter))
-        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A log file is for reading, too. On a terminal, `NO_COLOR` still refuses colours.
-    let builder = if std::io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
-    let started = match log.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
-    // A second call in the same process (the demo) keeps the first.
-    drop(started);
 }

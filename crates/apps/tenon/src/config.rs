@@ -4,6 +4,8 @@
 //! environment does. This is the only place that reads the environment for settings; it starts
 //! nothing and opens no connection. `config/default.toml` documents every setting.
 
+mod blobs;
+mod cluster;
 mod connection_url;
 mod error;
 mod execution;
@@ -12,6 +14,7 @@ mod load;
 mod parts;
 mod rules;
 mod sections;
+mod telemetry;
 mod vault;
 
 use serde::{Deserialize, Serialize};
@@ -21,11 +24,14 @@ pub use connection_url::ConnectionUrl;
 pub use error::ConfigError;
 pub use load::{Sources, load};
 pub use sections::{Log, LogFormat};
+pub use telemetry::{Metrics, Telemetry};
 
+use blobs::Blobs;
+use cluster::{Controller, Worker};
 use error::SettingProblem;
 use execution::Execution;
 use limits::{Gateway, Integrations, Proxy, Webhooks};
-use sections::{Api, Blobs, Egress, Functions, Http, Postgres, Redis, Retention, Server};
+use sections::{Api, Egress, Functions, Http, Postgres, Redis, Retention, Server};
 use vault::{Connect, Vault};
 
 /// The documented defaults, as a configuration file.
@@ -63,6 +69,10 @@ pub struct Settings {
     pub egress: Egress,
     /// Accepting, running and recording work.
     pub execution: Execution,
+    /// The leader, and what it decides.
+    pub controller: Controller,
+    /// A worker among others.
+    pub worker: Worker,
     /// JavaScript steps.
     pub functions: Functions,
     /// What a workflow document may contain.
@@ -71,6 +81,10 @@ pub struct Settings {
     pub retention: Retention,
     /// Diagnostics.
     pub log: Log,
+    /// Figures for those who watch.
+    pub metrics: Metrics,
+    /// Traces.
+    pub telemetry: Telemetry,
 }
 
 #[cfg(test)]

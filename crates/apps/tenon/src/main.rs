@@ -3,10 +3,13 @@
 mod commands;
 mod config;
 mod demo_service;
+mod front;
 mod lifecycle;
 mod memory;
 mod postgres;
+mod processes;
 mod roles;
+mod telemetry;
 mod terminal;
 
 use std::process::ExitCode;

@@ -270,5 +270,21 @@ impl EmbeddedPostgres {
     }
 }
 
+/// The programs of the PostgreSQL that would be started in `directory`, and the user and group that
+/// it would run as where this process is root.
+///
+/// # Errors
+///
+/// When there is no PostgreSQL, or no account for it.
+pub fn programs(
+    directory: &Path,
+    settings: &EmbeddedSettings,
+) -> Result<(PathBuf, Option<(u32, u32)>), PostgresError> {
+    let account = Account::choose()?;
+    let candidates = Candidate::find(settings.bin_dir.as_deref());
+    let binaries = Binaries::choose(candidates, None, directory)?.reachable_by(&account)?;
+    Ok((binaries.bin_dir().to_owned(), account.switch_to()))
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,14 @@
 
 mod accounts;
 mod calls;
+mod cluster;
 mod configuration;
 mod duties;
 mod faults;
 mod listening;
+pub(crate) mod measured_vault;
+mod monitoring;
+mod plan_requests;
 mod process;
 mod readiness;
 mod shared;
@@ -23,6 +27,7 @@ use std::str::FromStr;
 pub(crate) use vault::{VaultRole, ensure_development_keys, write_new_key};
 
 pub use process::{Parts, Running, VaultDatabases, start};
+pub use shared::open_blobs;
 
 /// One role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,6 +123,11 @@ impl Roles {
     #[must_use]
     pub fn all() -> Self {
         Self(Role::ALL.into_iter().collect())
+    }
+
+    /// The roles, in a fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = Role> + '_ {
+        self.0.iter().copied()
     }
 
     /// Whether a role is among them.

@@ -62,10 +62,11 @@ impl PlanReader {
             api_keys: work.valid_api_key_digests(project).await?,
             workflows: documents.iter().filter_map(deployed).collect(),
             choices: choices(&mut *work, project).await?,
-            disabled_users: work.disabled_users(project).await?,
+            disabled_users: work.disabled_users(project).await?.into_iter().collect(),
             integrations,
             secrets: secrets(&mut *work, project).await?,
             signing_keys: crate::signing_keys::plans(work.signing_keys(project).await?),
+            queue: work.project_queue(project).await?.unwrap_or_default(),
         };
         Ok(Some((plan, documents)))
     }
@@ -176,6 +177,7 @@ fn deployed(stored: &StoredDocument, integrations: &[IntegrationPlan]) -> Option
         has_response: document.steps.iter().any(|step| matches!(step.kind, StepKind::Response(_))),
         enabled_by_default: document.settings.enabled_by_default,
         response_timeout_seconds: document.settings.response_timeout_seconds,
+        order: document.order(),
         triggers: document.triggers,
     })
 }

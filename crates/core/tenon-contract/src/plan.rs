@@ -3,7 +3,7 @@
 //! Execution never reads the configuration database. It reads plans: from its memory, else from
 //! the plan cache, else it asks configuration to compile one again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tenon_domain::workflow::{Trigger, Workflow};
+use tenon_domain::workflow::{RunOrder, Trigger, Workflow};
 use tenon_domain::{
     ApiKeyId, ConfigurationId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId,
     SecretKey, VersionId, WorkflowId,
@@ -32,7 +32,7 @@ pub struct ProjectPlan {
     /// Users who chose otherwise than the workflow's default: on or off.
     pub choices: HashMap<EndUserId, HashMap<WorkflowId, bool>>,
     /// Users for whom nothing runs.
-    pub disabled_users: Vec<EndUserId>,
+    pub disabled_users: BTreeSet<EndUserId>,
     /// Connectors that are switched on.
     #[serde(default)]
     pub integrations: Vec<IntegrationPlan>,
@@ -42,6 +42,38 @@ pub struct ProjectPlan {
     /// Keys that sign the tokens of connected users.
     #[serde(default)]
     pub signing_keys: Vec<SigningKeyPlan>,
+    /// How the project's queue is served.
+    #[serde(default)]
+    pub queue: QueuePlan,
+}
+
+/// How a project's queue is served.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QueuePlan {
+    /// Its share against other queues that wait, 1 to 1,000; twice the weight is twice the share.
+    pub weight: u16,
+    /// Runs that may go on at a time; `None` is without limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_max: Option<u32>,
+    /// Runs that may start in a second, with as many saved up; `None` is without limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_per_second: Option<f64>,
+    /// Calls of steps that one worker process has under way at a time to one connector; `None` is
+    /// the installation's limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_connector_max: Option<u32>,
+}
+
+impl Default for QueuePlan {
+    fn default() -> Self {
+        Self {
+            weight: 10,
+            running_max: None,
+            starts_per_second: None,
+            calls_per_connector_max: None,
+        }
+    }
 }
 
 /// A connector that a project has switched on.
@@ -189,6 +221,9 @@ pub struct DeployedWorkflow {
     pub has_response: bool,
     /// How long a request trigger waits, in seconds.
     pub response_timeout_seconds: u32,
+    /// In what order its runs go.
+    #[serde(default, skip_serializing_if = "RunOrder::is_default")]
+    pub order: RunOrder,
 }
 
 /// A workflow version that runs execute; immutable, so it may be kept for ever.
@@ -286,6 +321,20 @@ pub struct PlanError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+/// Plans are being put anew: whether one is there cannot be told now.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the plans are being put anew")]
+pub struct Refilling;
+
+/// What is announced when the cache has forgotten and everything is to be put anew at once.
+pub const WANT_ALL_TOPIC: &str = "want:plans";
+/// What stands before the id of a project whose plan is to be put anew.
+pub const WANT_PROJECT_PREFIX: &str = "want:plan:";
+/// What stands before `<project>:<user>`, whose plan is to be put anew.
+pub const WANT_USER_PREFIX: &str = "want:user:";
+/// What stands before the id of a workflow version that is to be put anew.
+pub const WANT_VERSION_PREFIX: &str = "want:version:";
+
 /// Where plans come from: configuration itself, or a cache before it. "Not there" is `None`.
 #[async_trait]
 pub trait PlanSource: Send + Sync + 'static {
@@ -312,6 +361,12 @@ pub trait PlanSource: Send + Sync + 'static {
 
     /// All projects, for the schedules.
     async fn projects(&self) -> Result<Vec<ProjectId>, PlanError>;
+
+    /// Whether "not there" means nothing, because everything was forgotten and is put anew. Only
+    /// what can forget says so.
+    async fn has_forgotten(&self) -> Result<bool, PlanError> {
+        Ok(false)
+    }
 }
 
 /// A shared cache of plans, filled by configuration, read by execution.

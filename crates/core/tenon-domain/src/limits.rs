@@ -32,6 +32,8 @@ pub struct DocumentLimits {
     pub retry_delay_seconds_max: u32,
     /// The longest that a request trigger may wait for its response, in seconds.
     pub response_timeout_seconds_max: u32,
+    /// Runs at a time that a workflow may ask for; at most 32,767.
+    pub concurrency_max: u16,
 }
 
 impl Default for DocumentLimits {
@@ -50,6 +52,7 @@ impl Default for DocumentLimits {
             pages_max: 100_000,
             retry_delay_seconds_max: 86_400,
             response_timeout_seconds_max: 300,
+            concurrency_max: 10_000,
         }
     }
 }

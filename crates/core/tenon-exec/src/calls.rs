@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics;
 use crate::ports::calls::{ProxyCall, ProxyCallStore};
 use crate::ports::store::Error;
 
@@ -174,6 +175,7 @@ impl CallLogWriter {
     fn tell_dropped(&self) {
         let calls = self.dropped.swap(0, Ordering::Relaxed);
         if calls > 0 {
+            metrics::CALLS_DROPPED.add(calls);
             tracing::warn!(calls, "{calls} proxy calls are missing in the log of calls");
         }
     }

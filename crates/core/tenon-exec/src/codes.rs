@@ -7,6 +7,7 @@
 pub const ALL: &[&str] = &[
     "action_input",
     "action_result",
+    "connector_busy",
     "credential_invalid",
     "credential_not_renewed",
     "credential_refused",
@@ -50,8 +51,10 @@ pub const ALL: &[&str] = &[
     "template",
     "unknown_action",
     "unknown_connector",
+    "user_disabled",
     "workflow_broken",
     "workflow_gone",
+    "workflow_undeployed",
 ];
 
 #[cfg(test)]

@@ -8,16 +8,27 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use tenon_contract::grant::GrantKey;
 use tenon_domain::{Clock, ProjectId, QueueName, RunId};
+use tenon_telemetry::trace;
 
-use crate::intake::{Intake, Refused, push_all, sign};
+use crate::intake::{Intake, Refused, push_all, push_of, sign};
 use crate::ports::control::{Error, ReplayFrom, RunControl, TestRun};
 use crate::ports::coordination::Coordination;
 use crate::ports::history::{HistoryReader, Payload, RunStatus, TriggerKind};
-use crate::ports::queue::{JobQueue, Push};
-use crate::ports::store::{Accept, InstallationScope, Job, JobStore, RunMode};
+use crate::ports::queue::{self, JobQueue};
+use crate::ports::store::{Accept, InstallationScope, Job, JobOrder, JobStore, RunMode};
+use crate::why::{self, Facts, QueueFacts, Why};
 
 /// When to try again while the database is away.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Records that are looked at to say why a run waits.
+const LATEST_STEPS: usize = 100;
+
+/// Pages of queues that are looked through for whether one is paused.
+const OVERVIEW_PAGES_MAX: usize = 20;
+
+/// How long the queue may take to say where a run is.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Cancels that are announced at once.
 const CANCELS_MAX: usize = 100;
@@ -60,6 +71,9 @@ impl RunControl for Control {
             grant: None,
             crashes: 0,
             accepted_at: self.clock.now(),
+            trace: None,
+            // A test of a draft waits for nothing and holds nothing up.
+            order: JobOrder::default(),
         };
         match self.intake.accept(Accept { job, once: None }, None).await {
             Ok(_) => Ok(run),
@@ -89,6 +103,8 @@ impl RunControl for Control {
         let input = input.ok_or(Error::NoSuchRun(run))?;
         // The settings that the old run saw, not those of today.
         let installation = self.history.installation(project, run).await.map_err(unavailable)?;
+        // Behind whatever was accepted in its lane since.
+        let order = self.history.order(project, run).await.map_err(unavailable)?;
         let mut job = Job {
             run: RunId::new(),
             project,
@@ -105,14 +121,38 @@ impl RunControl for Control {
             grant: None,
             crashes: 0,
             accepted_at: self.clock.now(),
+            trace: trace::current(),
+            order: order.unwrap_or_default(),
         };
         // The grant of the old run names the old run.
         sign(&mut job, self.grants.as_deref());
         let keeps = from == ReplayFrom::FailedStep;
         self.store.accept_replay(&job, keeps).await.map_err(unavailable)?;
-        let push = Push { run: job.run, due: None, is_recovered: keeps };
-        push_all(self.queue.clone(), vec![(QueueName::of_project(project), push)]).await;
+        push_all(&*self.queue, &[push_of(&job)]).await;
         Ok(job.run)
+    }
+
+    async fn why(
+        &self,
+        project: ProjectId,
+        run: RunId,
+        running_max: Option<u32>,
+    ) -> Result<Why, Error> {
+        let summary = self.history.run(project, run).await.map_err(unavailable)?;
+        let summary = summary.ok_or(Error::NoSuchRun(run))?;
+        let steps = self.history.latest_steps(project, run, LATEST_STEPS).await;
+        let steps = steps.map_err(unavailable)?;
+        let queue = match tokio::time::timeout(QUEUE_PATIENCE, self.queue_facts(project, run)).await
+        {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(error)) => {
+                tracing::debug!(error = %error, "the queue could not be asked for a run");
+                None
+            }
+            Err(_) => None,
+        };
+        let now = self.clock.now();
+        Ok(why::explain(&Facts { run: &summary, steps: &steps, queue, running_max, now }))
     }
 
     async fn cancel(&self, project: ProjectId, run: RunId) -> Result<(), Error> {
@@ -128,6 +168,28 @@ impl RunControl for Control {
 }
 
 impl Control {
+    async fn queue_facts(
+        &self,
+        project: ProjectId,
+        run: RunId,
+    ) -> Result<QueueFacts, queue::Error> {
+        let name = QueueName::of_project(project);
+        let known = self.queue.known(&name, &[run]).await?;
+        let depth = self.queue.depth(&name).await?;
+        let shard = self.queue.shard_of(&name);
+        let mut is_paused = false;
+        for page in 0..OVERVIEW_PAGES_MAX {
+            let states = self.queue.overview(shard, page).await?;
+            let ours = states.iter().find(|state| state.queue == name);
+            if states.is_empty() || ours.is_some() {
+                is_paused = ours.is_some_and(|state| state.is_paused);
+                break;
+            }
+        }
+        let is_known = known.first().copied().unwrap_or(false);
+        Ok(QueueFacts { is_known, depth, is_paused })
+    }
+
     /// Ends the open runs of an installation that were accepted up to `until`, because its account
     /// or its settings are no longer to be used; answers how many there were. Switch off first;
     /// with the time of that, what was switched on again since is left alone.

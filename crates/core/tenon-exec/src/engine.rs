@@ -13,6 +13,7 @@ mod frame;
 mod frozen;
 mod progress;
 mod secrets;
+mod standing;
 mod view;
 mod walk;
 
@@ -24,9 +25,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 use tenon_domain::Clock;
+use tenon_telemetry::trace;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::answer::Answer;
+use crate::plans::Plans;
 use crate::ports::blobs::{self, BlobStore};
 use crate::ports::coordination::Coordination;
 use crate::ports::history::{Payload, RunStatus, StepError};
@@ -65,6 +69,9 @@ pub struct Engine {
     pub request_limits: RequestLimits,
     /// Accounts of connected users; `None` where this process has none.
     pub integrations: Option<Integrations>,
+    /// What stands of the project: its workflows, users and integrations. Without it every run goes
+    /// on as far as it gets.
+    pub plans: Option<Arc<Plans>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Limits.
@@ -107,6 +114,19 @@ pub enum Error {
     /// A recorded value is not JSON.
     #[error("a recorded value is not JSON")]
     Corrupt(#[source] serde_json::Error),
+}
+
+/// The span of a run's stay in this process, within the trace of its trigger.
+#[must_use]
+pub fn run_span(job: &Job) -> Span {
+    trace::span_after(job.trace, || {
+        tracing::info_span!(
+            "exec.run",
+            execution.id = %job.run,
+            workflow.id = %job.workflow,
+            run.status = tracing::field::Empty,
+        )
+    })
 }
 
 /// One execution of a run, from claim to end.
@@ -205,6 +225,7 @@ impl Engine {
             end = self.walk_from_start(execution) => end?,
         };
         if let End::Finished { status, error } = &end {
+            Span::current().record("run.status", tracing::field::debug(status));
             self.answer_if_silent(execution, *status, error.as_ref()).await;
         }
         Ok(end)
@@ -214,6 +235,9 @@ impl Engine {
         let Some(start) = execution.program.start else {
             return Ok(End::Finished { status: RunStatus::Succeeded, error: None });
         };
+        if let Some(error) = self.why_not_begin(execution).await {
+            return Ok(End::Finished { status: RunStatus::Failed, error: Some(error) });
+        }
         let job = &execution.job;
         let recorded = execution.progress.of_scope(self, job.run, &Iteration::new()).await?;
         let root = Arc::new(Frame::root(recorded));

@@ -12,17 +12,25 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use serde_json::Value;
 use tenon_contract::grant::GrantKey;
+use tenon_contract::plan::DeployedWorkflow;
 use tenon_domain::{QueueName, RunId};
+use tenon_telemetry::trace;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::Instant;
 
+use crate::metrics;
+use crate::order::{Facts, UnusableKey, order_of};
 use crate::ports::blobs::{self, BlobStore};
 use crate::ports::history::Payload;
 use crate::ports::queue::{JobQueue, Push};
-use crate::ports::store::{self, Accept, Accepted, Job, JobStore};
+use crate::ports::store::{self, Accept, Accepted, Job, JobOrder, JobStore};
 use crate::settings::Settings;
 
 /// Jobs kept in memory between acceptance and claim.
 const CACHED_JOBS_MAX: usize = 50_000;
+/// How long they are good for: less than the age at which a job is pushed again
+/// (`Settings::sweep_min_age`, and `Settings::reassert_grace` where processes share a queue).
+const FRESH_AGE_MAX: Duration = Duration::from_secs(1);
 /// How long a push may take before it is left to the sweep.
 const PUSH_DEADLINE: Duration = Duration::from_millis(500);
 
@@ -49,20 +57,40 @@ pub struct Fresh {
     pub input: Arc<Value>,
 }
 
-/// Jobs accepted in this process and not yet claimed by it.
+/// Jobs accepted in this process a moment ago and not yet claimed by it.
+///
+/// Only for a moment: once the sweep may have pushed a job again, somebody else may have run it to
+/// its end, and a push of ours that was under way all the time would bring it back. Who claims it
+/// then has to read its row.
 #[derive(Debug, Default)]
-pub struct FreshJobs(DashMap<RunId, Fresh>);
+pub struct FreshJobs {
+    jobs: DashMap<RunId, (Instant, Fresh)>,
+    purged_at: parking_lot::Mutex<Option<Instant>>,
+}
 
 impl FreshJobs {
     /// Takes a job out.
     #[must_use]
     pub fn take(&self, run: RunId) -> Option<Fresh> {
-        self.0.remove(&run).map(|(_, fresh)| fresh)
+        let (_, (accepted_at, fresh)) = self.jobs.remove(&run)?;
+        (accepted_at.elapsed() < FRESH_AGE_MAX).then_some(fresh)
     }
 
     fn put(&self, fresh: Fresh) {
-        if self.0.len() < CACHED_JOBS_MAX {
-            self.0.insert(fresh.job.run, fresh);
+        if self.jobs.len() >= CACHED_JOBS_MAX {
+            self.purge();
+        }
+        if self.jobs.len() < CACHED_JOBS_MAX {
+            self.jobs.insert(fresh.job.run, (Instant::now(), fresh));
+        }
+    }
+
+    /// Drops what is too old, at most once in that time.
+    fn purge(&self) {
+        let mut purged_at = self.purged_at.lock();
+        if purged_at.is_none_or(|at| at.elapsed() >= FRESH_AGE_MAX) {
+            *purged_at = Some(Instant::now());
+            self.jobs.retain(|_, (accepted_at, _)| accepted_at.elapsed() < FRESH_AGE_MAX);
         }
     }
 }
@@ -78,6 +106,7 @@ struct Waiting {
 pub struct Intake {
     waiting: mpsc::Sender<Waiting>,
     grants: Option<Arc<GrantKey>>,
+    ordering_key_bytes_max: usize,
 }
 
 impl Intake {
@@ -94,11 +123,32 @@ impl Intake {
         input: Option<Arc<Value>>,
     ) -> Result<Accepted, Refused> {
         sign(&mut accept.job, self.grants.as_deref());
+        accept.job.trace = trace::current();
         let (answer, answered) = oneshot::channel();
-        self.waiting
-            .try_send(Waiting { accept, input, answer })
-            .map_err(|_| Refused::Overloaded)?;
-        answered.await.unwrap_or(Err(Refused::Unavailable))
+        let outcome = match self.waiting.try_send(Waiting { accept, input, answer }) {
+            Ok(()) => answered.await.unwrap_or(Err(Refused::Unavailable)),
+            Err(_) => Err(Refused::Overloaded),
+        };
+        metrics::accepted(outcome);
+        outcome
+    }
+
+    /// The longest ordering key of a workflow, in bytes.
+    #[must_use]
+    pub const fn ordering_key_bytes_max(&self) -> usize {
+        self.ordering_key_bytes_max
+    }
+
+    /// The order of a run of this workflow, to be accepted with it.
+    ///
+    /// # Errors
+    /// [`UnusableKey`]: the run is to be turned away.
+    pub fn order_of(
+        &self,
+        workflow: &DeployedWorkflow,
+        facts: Facts<'_>,
+    ) -> Result<JobOrder, UnusableKey> {
+        order_of(&workflow.order, workflow.id, facts, self.ordering_key_bytes_max)
     }
 }
 
@@ -127,7 +177,8 @@ pub fn build(parts: IntakeParts) -> (Intake, Vec<Committer>) {
     let committers = (0..parts.settings.accept_connections.max(1))
         .map(|_| Committer { waiting: receiver.clone(), parts: parts.clone() })
         .collect();
-    (Intake { waiting: sender, grants: parts.grants }, committers)
+    let ordering_key_bytes_max = parts.settings.ordering_key_bytes_max;
+    (Intake { waiting: sender, grants: parts.grants, ordering_key_bytes_max }, committers)
 }
 
 /// Commits what has gathered, again and again.
@@ -164,17 +215,14 @@ impl Committer {
         for ((accept, (input, answer)), outcome) in accepts.into_iter().zip(callers).zip(outcomes) {
             if outcome == Ok(Accepted::New) {
                 let job = Arc::new(accept.job);
-                pushes.push((
-                    QueueName::of_project(job.project),
-                    Push { run: job.run, due: None, is_recovered: job.has_progress },
-                ));
+                pushes.push(push_of(&job));
                 if let (Some(fresh), Some(input)) = (&self.parts.fresh, input) {
                     fresh.put(Fresh { job, input });
                 }
             }
             let _ = answer.send(outcome);
         }
-        push_all(self.parts.queue.clone(), pushes).await;
+        push_all(&*self.parts.queue, &pushes).await;
     }
 
     async fn pack(&self, accepts: &mut [Accept]) -> Result<(), Refused> {
@@ -214,14 +262,17 @@ impl Committer {
     }
 
     async fn accept_in_time(&self, accepts: &[Accept]) -> Result<Vec<Accepted>, store::Error> {
+        let started = Instant::now();
         let accepting = self.parts.store.accept(accepts);
-        match tokio::time::timeout(self.parts.settings.accept_timeout, accepting).await {
-            Ok(outcome) => outcome,
-            Err(elapsed) => Err(store::Error::Unavailable {
+        let outcome = tokio::time::timeout(self.parts.settings.accept_timeout, accepting).await;
+        metrics::ACCEPT_TIME.took(started.elapsed());
+        metrics::ACCEPT_BATCH.count(accepts.len());
+        outcome.unwrap_or_else(|elapsed| {
+            Err(store::Error::Unavailable {
                 action: "accept jobs in time",
                 source: Box::new(elapsed),
-            }),
-        }
+            })
+        })
     }
 }
 
@@ -263,19 +314,27 @@ pub(crate) fn sign(job: &mut Job, key: Option<&GrantKey>) {
     }
 }
 
+/// What the queue is told of a job that was just accepted.
+#[must_use]
+pub fn push_of(job: &Job) -> (QueueName, Push) {
+    let (priority, lane) = (job.order.priority, job.order.lane);
+    let push = Push { run: job.run, due: None, is_recovered: job.has_progress, priority, lane };
+    (QueueName::of_project(job.project), push)
+}
+
 /// Pushes ids to their queues; a failure is left to the sweep.
-pub async fn push_all(queue: Arc<dyn JobQueue>, pushes: Vec<(QueueName, Push)>) {
-    let mut grouped: std::collections::HashMap<QueueName, Vec<Push>> = Default::default();
-    for (name, push) in pushes {
-        grouped.entry(name).or_default().push(push);
+pub async fn push_all(queue: &dyn JobQueue, pushes: &[(QueueName, Push)]) {
+    if pushes.is_empty() {
+        return;
     }
-    for (name, jobs) in grouped {
-        match tokio::time::timeout(PUSH_DEADLINE, queue.push(&name, &jobs)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::debug!(error = %error, jobs = jobs.len(), "accepted jobs wait for the sweep");
-            }
-            Err(_) => tracing::debug!(jobs = jobs.len(), "accepted jobs wait for the sweep"),
+    let pushed = tokio::time::timeout(PUSH_DEADLINE, queue.push(pushes)).await;
+    let outcome = if matches!(pushed, Ok(Ok(()))) { "pushed" } else { "left" };
+    metrics::PUSHED.add_of(&[outcome], pushes.len() as u64);
+    match pushed {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::debug!(error = %error, jobs = pushes.len(), "accepted jobs wait for the sweep");
         }
+        Err(_) => tracing::debug!(jobs = pushes.len(), "accepted jobs wait for the sweep"),
     }
 }

@@ -3,7 +3,7 @@
 //! A lease has a local deadline, half a second before the queue's: work under a lease that could
 //! not be extended in time is abandoned before another worker can begin it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 use tenon_domain::{QueueName, RunId};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics;
 use crate::ports::in_flight::InFlightLog;
-use crate::ports::queue::{Fence, JobQueue, Lease};
+use crate::ports::queue::{Fence, JobQueue, Lease, Shard};
 
 /// How much earlier than the queue we consider a lease lost.
 const SAFETY_MARGIN: Duration = Duration::from_millis(500);
@@ -86,42 +87,50 @@ impl Leases {
         self.len() == 0
     }
 
-    /// Extends all leases once; abandons those that are lost or past their deadline.
+    /// Extends all leases once; abandons those that are lost or past their deadline. What was
+    /// past it before is not extended: somebody else may have begun.
     pub async fn beat(&self, queue: &dyn JobQueue, ttl: Duration) {
-        for (name, leases) in self.by_queue() {
+        let started = Instant::now();
+        self.abandon_overdue();
+        for (shard, leases) in self.by_shard(queue) {
             for part in leases.chunks(500) {
                 let sent = Instant::now();
-                match queue.beat(&name, part, ttl).await {
+                match queue.beat(shard, part, ttl).await {
                     Ok(lost) => self.extend(part, &lost, sent + ttl.saturating_sub(SAFETY_MARGIN)),
-                    Err(error) => tracing::debug!(error = %error, "leases were not extended"),
+                    Err(error) => {
+                        metrics::BEATS_FAILED.add(1);
+                        tracing::debug!(error = %error, "leases were not extended");
+                    }
                 }
             }
         }
         self.abandon_overdue();
+        metrics::BEAT_TIME.took(started.elapsed());
     }
 
-    fn by_queue(&self) -> HashMap<QueueName, Vec<Lease>> {
-        let mut grouped: HashMap<QueueName, Vec<Lease>> = HashMap::new();
+    fn by_shard(&self, queue: &dyn JobQueue) -> HashMap<Shard, Vec<(QueueName, Lease)>> {
+        let mut grouped: HashMap<Shard, Vec<(QueueName, Lease)>> = HashMap::new();
         for (run, entry) in self.held.lock().iter() {
-            let lease = Lease { run: *run, fence: entry.fence };
-            match grouped.get_mut(&entry.queue) {
-                Some(leases) => leases.push(lease),
-                None => {
-                    grouped.insert(entry.queue.clone(), vec![lease]);
-                }
+            if entry.abandon.is_cancelled() {
+                continue;
             }
+            let lease = Lease { run: *run, fence: entry.fence };
+            let shard = queue.shard_of(&entry.queue);
+            grouped.entry(shard).or_default().push((entry.queue.clone(), lease));
         }
         grouped
     }
 
-    fn extend(&self, leases: &[Lease], lost: &[RunId], deadline: Instant) {
+    fn extend(&self, leases: &[(QueueName, Lease)], lost: &[RunId], deadline: Instant) {
+        let lost: HashSet<RunId> = lost.iter().copied().collect();
         let mut held = self.held.lock();
-        for lease in leases {
+        for (_, lease) in leases {
             let Some(entry) = held.get_mut(&lease.run) else { continue };
             if entry.fence != lease.fence {
                 continue;
             }
             if lost.contains(&lease.run) {
+                metrics::LEASES_LOST.add_of(&["taken"], 1);
                 entry.abandon.cancel();
                 held.remove(&lease.run);
                 if let Some(log) = &self.log {
@@ -136,7 +145,8 @@ impl Leases {
     fn abandon_overdue(&self) {
         let now = Instant::now();
         for entry in self.held.lock().values() {
-            if entry.deadline < now {
+            if entry.deadline < now && !entry.abandon.is_cancelled() {
+                metrics::LEASES_LOST.add_of(&["overdue"], 1);
                 entry.abandon.cancel();
             }
         }

@@ -7,19 +7,22 @@
 //! While the database is away the recorder keeps what it has and tries again; its input is
 //! bounded, so workers slow down and stop claiming. It never drops a result.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::join_all;
 use tenon_domain::QueueName;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::leases::Leases;
+use crate::metrics;
 use crate::ports::blobs::BlobStore;
 use crate::ports::history::Payload;
-use crate::ports::queue::{DueMs, JobQueue, Lease};
+use crate::ports::queue::{DueMs, JobQueue, Lease, Shard};
 use crate::ports::store::{self, Batch, Finish, JobStore, StepRow, Suspend};
 use crate::settings::Settings;
 
@@ -57,6 +60,7 @@ impl RecorderHandle {
     /// # Errors
     /// [`Stopped`] when the recorder has ended.
     pub async fn record(&self, row: StepRow) -> Result<(), Stopped> {
+        metrics::step(&row);
         self.send(Entry::Step(Box::new(row))).await
     }
 
@@ -127,8 +131,10 @@ impl Recorder {
         let mut buffer = Vec::new();
         while self.collect(&mut buffer).await {
             let taken = buffer.len();
+            metrics::RECORD_WAITING.set(self.waiting.load(Ordering::Relaxed) as f64);
             self.flush(std::mem::take(&mut buffer)).await;
-            self.waiting.fetch_sub(taken, Ordering::Relaxed);
+            let before = self.waiting.fetch_sub(taken, Ordering::Relaxed);
+            metrics::RECORD_WAITING.set(before.saturating_sub(taken) as f64);
         }
     }
 
@@ -171,7 +177,11 @@ impl Recorder {
         }
         self.pack(&mut batch).await;
         if !batch.is_empty() {
+            let entries = batch.steps.len() + batch.suspends.len() + batch.finishes.len();
+            let started = Instant::now();
             self.commit(batch).await;
+            metrics::RECORD_BATCH.count(entries);
+            metrics::RECORD_TIME.took(started.elapsed());
         }
         for done in barriers {
             let _ = done.send(());
@@ -256,6 +266,7 @@ impl Recorder {
                     Ok(()) => break,
                     Err(store::Error::Unavailable { .. }) => backoff.wait().await,
                     Err(store::Error::Rejected { source, .. }) => {
+                        metrics::RECORD_REFUSED.add(1);
                         let run = single.steps.first().map(|row| row.run);
                         tracing::error!(execution.id = ?run, error = %source, "a result could not be recorded");
                         break;
@@ -265,29 +276,46 @@ impl Recorder {
         }
     }
 
+    async fn tell(&self, shard: Shard, told: &Told) {
+        metrics::ACKED.add(told.finished.len() as u64);
+        metrics::NACKED.add(told.suspended.len() as u64);
+        if !told.finished.is_empty()
+            && let Err(error) = self.queue.ack(shard, &told.finished).await
+        {
+            metrics::QUEUE_CALL_FAILURES.add(told.finished.len() as u64);
+            tracing::debug!(error = %error, "ended runs were not acknowledged");
+        }
+        if !told.suspended.is_empty()
+            && let Err(error) = self.queue.nack(shard, &told.suspended).await
+        {
+            metrics::QUEUE_CALL_FAILURES.add(told.suspended.len() as u64);
+            tracing::debug!(error = %error, "suspended runs were not given back");
+        }
+    }
+
     /// Tells the queue what is committed, then lets the leases go. A queue that cannot be told
     /// finds out by itself: the lease lapses and the next claimer sees that the run has ended.
     async fn release(&self, leaving: Vec<(QueueName, Lease, Box<Leave>)>) {
-        let mut finished: std::collections::HashMap<QueueName, Vec<Lease>> = Default::default();
+        let mut told: HashMap<Shard, Told> = HashMap::new();
         for (queue, lease, leave) in &leaving {
+            let told = told.entry(self.queue.shard_of(queue)).or_default();
             match &**leave {
-                Leave::Finish(_) => finished.entry(queue.clone()).or_default().push(*lease),
-                Leave::Suspend(due) => {
-                    if let Err(error) = self.queue.nack(queue, *lease, *due).await {
-                        tracing::debug!(error = %error, "a suspended run was not given back");
-                    }
-                }
+                Leave::Finish(_) => told.finished.push(*lease),
+                Leave::Suspend(due) => told.suspended.push((*lease, *due)),
             }
         }
-        for (queue, leases) in finished {
-            if let Err(error) = self.queue.ack(&queue, &leases).await {
-                tracing::debug!(error = %error, "ended runs were not acknowledged");
-            }
-        }
+        join_all(told.iter().map(|(shard, told)| self.tell(*shard, told))).await;
         for (_, lease, _) in leaving {
             self.leases.drop_lease(lease);
         }
     }
+}
+
+/// What one shard of the queues is told.
+#[derive(Default)]
+struct Told {
+    finished: Vec<Lease>,
+    suspended: Vec<(Lease, Option<DueMs>)>,
 }
 
 /// Waits between tries, longer each time, up to two seconds.

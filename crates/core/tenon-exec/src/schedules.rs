@@ -20,15 +20,19 @@ use tenon_contract::grant::GrantKey;
 use tenon_contract::plan::{DeployedWorkflow, PlanError, PlanSource};
 use tenon_domain::workflow::Trigger;
 use tenon_domain::workflow::schedule::CronSchedule;
-use tenon_domain::{Clock, ProjectId, QueueName, RunId};
+use tenon_domain::{Clock, EndUserId, ProjectId, RunId};
+use tenon_telemetry::trace;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use crate::intake::push_all;
+use crate::intake::{push_all, push_of};
+use crate::metrics;
+use crate::order::{Facts, KEY_BYTES_MAX, UnusableKey, order_of};
 use crate::ports::blobs::{self, BlobStore};
 use crate::ports::history::{Payload, TriggerKind};
-use crate::ports::queue::{JobQueue, Push};
+use crate::ports::queue::JobQueue;
 use crate::ports::schedule::{ScheduleKey, ScheduleStore};
-use crate::ports::store::{self, Job, RunMode};
+use crate::ports::store::{self, Installation, Job, RunMode};
 
 /// Ticks missed for longer than this are skipped.
 pub const CATCH_UP: SignedDuration = SignedDuration::from_mins(5);
@@ -69,11 +73,19 @@ pub struct TickLimits {
     pub reads_max: usize,
     /// Settings larger than this go to the blob store, in bytes.
     pub inline_bytes_max: usize,
+    /// The longest ordering key of a workflow, in bytes.
+    pub ordering_key_bytes_max: usize,
 }
 
 impl Default for TickLimits {
     fn default() -> Self {
-        Self { part_max: 1_000, part_bytes_max: 8 << 20, reads_max: 64, inline_bytes_max: 64 << 10 }
+        Self {
+            part_max: 1_000,
+            part_bytes_max: 8 << 20,
+            reads_max: 64,
+            inline_bytes_max: 64 << 10,
+            ordering_key_bytes_max: KEY_BYTES_MAX,
+        }
     }
 }
 
@@ -83,6 +95,12 @@ struct Entry {
     workflow: DeployedWorkflow,
     cron: CronSchedule,
     next: Option<Timestamp>,
+}
+
+/// Whom a job is for.
+struct Target {
+    user: EndUserId,
+    installation: Installation,
 }
 
 /// A tick could not be accepted now.
@@ -96,6 +114,8 @@ enum TickError {
     Blobs(#[from] blobs::Error),
     #[error("it is not known for whom workflow `{0}` runs")]
     UnknownInstallations(tenon_domain::WorkflowId),
+    #[error(transparent)]
+    Order(#[from] UnusableKey),
 }
 
 impl Schedules {
@@ -183,7 +203,10 @@ impl Schedules {
             entry.next = entry.cron.next_after(oldest);
         }
         while let Some(tick) = entry.next.filter(|tick| *tick <= now) {
-            if let Err(error) = self.accept(key, entry, tick).await {
+            let span =
+                trace::root(|| tracing::info_span!("schedule.tick", workflow.id = %key.workflow));
+            if let Err(error) = self.accept(key, entry, tick).instrument(span).await {
+                metrics::TICKS.add_of(&["failed"], 1);
                 tracing::warn!(error = %error, workflow.id = %key.workflow, "a tick waits");
                 return;
             }
@@ -200,23 +223,43 @@ impl Schedules {
         if entry.workflow.integration.is_some() {
             return self.accept_for_installations(key, entry, tick).await;
         }
-        let job = self.job(entry, tick);
-        if self.store.accept_tick(key, tick, &job).await? {
+        let job = self.job(entry, tick, None)?;
+        let is_new = self.store.accept_tick(key, tick, &job).await?;
+        self.count_tick(tick, is_new);
+        if is_new {
             self.push(&[job]).await;
         }
         Ok(())
     }
 
-    /// The job of a tick, for nobody in particular.
-    fn job(&self, entry: &Entry, tick: Timestamp) -> Job {
+    fn count_tick(&self, tick: Timestamp, is_new: bool) {
+        metrics::TICKS.add_of(&[if is_new { "accepted" } else { "elsewhere" }], 1);
+        if is_new {
+            metrics::TICK_DELAY.took(metrics::between(tick, self.clock.now()));
+        }
+    }
+
+    /// The job of a tick, for an installation or for nobody in particular.
+    fn job(
+        &self,
+        entry: &Entry,
+        tick: Timestamp,
+        target: Option<Target>,
+    ) -> Result<Job, TickError> {
         let input = serde_json::json!({ "schedule": { "tick": tick.to_string() } });
-        Job {
+        let (user, installation) = target.map(|it| (it.user, it.installation)).unzip();
+        let facts =
+            Facts { trigger: &input, user: user.as_ref(), installation: installation.as_ref() };
+        let workflow = &entry.workflow;
+        let key_bytes_max = self.limits.ordering_key_bytes_max;
+        let order = order_of(&workflow.order, workflow.id, facts, key_bytes_max)?;
+        Ok(Job {
             run: RunId::new(),
             project: entry.project,
-            workflow: entry.workflow.id,
-            version: entry.workflow.version,
-            user: None,
-            installation: None,
+            workflow: workflow.id,
+            version: workflow.version,
+            user,
+            installation,
             trigger: TriggerKind::Schedule,
             mode: RunMode::Live,
             input: Payload::Inline(Bytes::from(input.to_string())),
@@ -226,15 +269,14 @@ impl Schedules {
             grant: None,
             crashes: 0,
             accepted_at: self.clock.now(),
-        }
+            trace: trace::current(),
+            order,
+        })
     }
 
     async fn push(&self, jobs: &[Job]) {
-        let push = |job: &Job| {
-            let push = Push { run: job.run, due: None, is_recovered: false };
-            (QueueName::of_project(job.project), push)
-        };
-        push_all(self.queue.clone(), jobs.iter().map(push).collect()).await;
+        let pushes: Vec<_> = jobs.iter().map(push_of).collect();
+        push_all(&*self.queue, &pushes).await;
     }
 }
 

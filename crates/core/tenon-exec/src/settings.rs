@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::order::KEY_BYTES_MAX;
+
 /// Settings of intake, workers and the recorder.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -14,9 +16,14 @@ pub struct Settings {
     /// How long a database that hangs may keep callers waiting. They hear that it is away; the
     /// outcome is unknown, as after a connection that broke.
     pub accept_timeout: Duration,
+    /// The longest ordering key of a workflow, in bytes.
+    pub ordering_key_bytes_max: usize,
     /// Runs one worker process executes at once, waiting on HTTP included.
     pub runs_in_flight_max: usize,
-    /// Jobs taken from a queue at once.
+    /// Of them, runs of one queue, so that a flood leaves slots for others. Workers of a dedicated
+    /// queue are not bound by it.
+    pub runs_in_flight_per_queue_max: usize,
+    /// Jobs taken in one claim.
     pub claim_max: usize,
     /// How long a claimed job stays claimed without a sign of life.
     pub lease_ttl: Duration,
@@ -40,6 +47,8 @@ pub struct Settings {
     pub infrastructure_retries: u32,
     /// How often open jobs are compared with the queues.
     pub sweep_interval: Duration,
+    /// Open jobs that one such comparison looks at, besides those accepted in the last minute.
+    pub sweep_jobs_max: usize,
     /// Younger jobs are not looked at by the sweep.
     pub sweep_min_age: Duration,
     /// How long after a queue forgot live workers may re-assert their leases.
@@ -69,7 +78,9 @@ impl Default for Settings {
             accept_waiting_max: 10_000,
             accept_connections: 1,
             accept_timeout: Duration::from_secs(5),
+            ordering_key_bytes_max: KEY_BYTES_MAX,
             runs_in_flight_max: 20_000,
+            runs_in_flight_per_queue_max: 15_000,
             claim_max: 64,
             lease_ttl: Duration::from_secs(3),
             beat_interval: Duration::from_millis(800),
@@ -82,6 +93,7 @@ impl Default for Settings {
             crashes_quarantine: 2,
             infrastructure_retries: 10,
             sweep_interval: Duration::from_secs(2),
+            sweep_jobs_max: 50_000,
             sweep_min_age: Duration::from_secs(3),
             reassert_grace: Duration::from_millis(1_500),
             stop_grace: Duration::from_secs(25),

@@ -4,21 +4,34 @@
 //! restored backup) carries no generation or an old one: the generation is raised, live workers
 //! get a moment to re-assert their leases, then all open jobs are pushed. A single missing id
 //! (a lost push, an evicted key) is found by asking the queue about every open job that is old
-//! enough. What is pushed is flagged as recovered, so the claimer reads the row before it runs.
+//! enough; where there are very many, about a part of them at a time. What is pushed is flagged as
+//! recovered, so the claimer reads the row before it runs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures::StreamExt;
+use futures::future::join_all;
 use tenon_domain::{QueueName, RunId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Builder;
 
-use crate::ports::queue::{self, Generation, JobQueue, Push};
+use crate::metrics;
+use crate::ports::queue::{self, Generation, JobQueue, Push, Shard};
 use crate::ports::store::{self, JobStore, OpenJob};
 use crate::settings::Settings;
 
 /// Open jobs read at once.
 const PAGE: usize = 5_000;
+/// Jobs in one question to a queue, and questions at once.
+const QUESTION: usize = 500;
+const QUESTIONS_AT_ONCE: usize = 16;
+/// How many failures in a row make the wait for the next look longer.
+const FAILURES_MAX: u32 = 7;
+/// Jobs accepted in this time are all looked at each time.
+const RECENT: Duration = Duration::from_secs(60);
 
 /// Repairs queues. Any number may run at once; they do the same work twice, not wrongly.
 pub struct Sweep {
@@ -51,7 +64,9 @@ struct Checked {
 impl Sweep {
     /// Sweeps until the token fires.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut wait = std::time::Duration::ZERO;
+        let mut wait = Duration::ZERO;
+        let mut slice = Slice::default();
+        let mut failures = 0;
         let mut last_full = None::<Instant>;
         let mut seen = None::<(Generation, Instant)>;
         loop {
@@ -62,6 +77,8 @@ impl Sweep {
             wait = self.settings.reap_interval;
             match self.check_generation().await {
                 Ok(checked) => {
+                    failures = 0;
+                    metrics::GENERATION.set(f64::from(checked.generation.0));
                     if checked.is_rebuilt {
                         last_full = Some(Instant::now());
                     }
@@ -71,6 +88,9 @@ impl Sweep {
                 }
                 Err(error) => {
                     tracing::debug!(error = %error, "the queues' generation could not be checked");
+                    // A service that forgot and takes no writes would cost a generation each time.
+                    failures = (failures + 1).min(FAILURES_MAX);
+                    wait = self.settings.reap_interval * failures;
                     continue;
                 }
             }
@@ -84,7 +104,7 @@ impl Sweep {
             let is_due = last_full.is_none_or(|at| at.elapsed() >= self.settings.sweep_interval);
             if is_settled && is_due {
                 last_full = Some(Instant::now());
-                if let Err(error) = self.repair().await {
+                if let Err(error) = self.repair(&mut slice).await {
                     tracing::debug!(error = %error, "a sweep was cut short");
                 }
             }
@@ -102,80 +122,154 @@ impl Sweep {
         let current = self.store.raise_generation(truth).await?;
         self.queue.install_generation(current).await?;
         tokio::time::sleep(self.settings.reassert_grace).await;
-        let pushed = self.push_missing(None).await?;
+        let pushed = self.push_all().await?;
+        metrics::REBUILDS.add(1);
         tracing::info!(generation = current.0, pushed, "the queues were rebuilt from the database");
         Ok(Checked { generation: current, is_rebuilt: true })
     }
 
     async fn reap(&self) -> Result<(), Error> {
-        for name in self.queue.active().await? {
-            let reaped = self.queue.reap(&name).await?;
+        let shards = (0..self.queue.shards()).map(Shard);
+        let reaps = shards.map(|shard| async move { (shard, self.queue.reap(shard).await) });
+        for (shard, reaped) in join_all(reaps).await {
+            let reaped = reaped?;
             if reaped > 0 {
-                tracing::warn!(queue = %name, reaped, "jobs of a silent worker are taken over");
+                metrics::REAPED.add(reaped as u64);
+                tracing::warn!(shard = shard.0, reaped, "jobs of a silent worker are taken over");
             }
         }
         Ok(())
     }
 
-    /// Pushes open jobs that the queues do not know.
-    async fn repair(&self) -> Result<(), Error> {
-        let age = self.settings.sweep_min_age;
-        let pushed = self.push_missing(Some(age)).await?;
+    /// Pushes open jobs that the queues do not know: all of the last minute, where a lost push is
+    /// likeliest, and a slice of the older ones, which moves on with each call.
+    async fn repair(&self, slice: &mut Slice) -> Result<(), Error> {
+        let started = Instant::now();
+        let (recent_from, max) = (id_before(RECENT), self.settings.sweep_jobs_max);
+        let mut pushed = self.repair_from(Some(recent_from), None, max).await?.pushed;
+        let looked = self.repair_from(slice.after, Some(recent_from), max).await?;
+        slice.after = looked.last;
+        pushed += looked.pushed;
+        metrics::SWEEP_TIME.took(started.elapsed());
         if pushed > 0 {
             tracing::warn!(pushed, "open jobs were missing from their queues and are back");
         }
         Ok(())
     }
 
-    async fn push_missing(&self, min_age: Option<std::time::Duration>) -> Result<usize, Error> {
-        let mut after: Option<RunId> = None;
-        let mut pushed = 0;
-        loop {
+    /// Looks at up to `max` open jobs after `after` and up to `until`; `last` of the answer is
+    /// where to go on, `None` at the end.
+    async fn repair_from(
+        &self,
+        mut after: Option<RunId>,
+        until: Option<RunId>,
+        max: usize,
+    ) -> Result<Looked, Error> {
+        let (mut looked, mut pushed) = (0, 0);
+        while looked < max {
             let page = self.store.open_jobs(after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(pushed) };
-            after = Some(last.run);
             let is_last = page.len() < PAGE;
-            let mut queues: HashMap<QueueName, Vec<OpenJob>> = HashMap::new();
-            for job in page {
-                if min_age.is_none_or(|age| is_older(job.run, age)) {
-                    queues.entry(QueueName::of_project(job.project)).or_default().push(job);
-                }
-            }
-            for (name, jobs) in queues {
-                pushed += self.push_unknown(&name, &jobs).await?;
-            }
-            if is_last {
-                return Ok(pushed);
+            after = page.last().map(|job| job.run);
+            let is_past = |job: &OpenJob| until.is_some_and(|until| job.run > until);
+            let is_over = is_last || page.last().is_some_and(is_past);
+            let age = self.settings.sweep_min_age;
+            let jobs: Vec<OpenJob> =
+                page.into_iter().filter(|job| !is_past(job) && is_older(job.run, age)).collect();
+            looked += jobs.len();
+            pushed += self.push_unknown(jobs).await?;
+            if is_over {
+                return Ok(Looked { pushed, last: None });
             }
         }
+        Ok(Looked { pushed, last: after })
     }
 
-    async fn push_unknown(&self, name: &QueueName, jobs: &[OpenJob]) -> Result<usize, Error> {
-        let mut pushed = 0;
-        for part in jobs.chunks(500) {
-            let runs: Vec<RunId> = part.iter().map(|job| job.run).collect();
-            let known = self.queue.known(name, &runs).await?;
-            let missing: Vec<Push> = part
-                .iter()
-                .zip(known)
-                .filter(|(_, is_known)| !is_known)
-                .map(|(job, _)| Push { run: job.run, due: job.due, is_recovered: true })
-                .collect();
-            if !missing.is_empty() {
-                self.queue.push(name, &missing).await?;
-                pushed += missing.len();
+    async fn push_unknown(&self, jobs: Vec<OpenJob>) -> Result<usize, Error> {
+        let mut queues: HashMap<QueueName, Vec<OpenJob>> = HashMap::new();
+        for job in jobs {
+            queues.entry(QueueName::of_project(job.project)).or_default().push(job);
+        }
+        let mut questions = Vec::new();
+        for (name, jobs) in &queues {
+            for part in jobs.chunks(QUESTION) {
+                questions.push(self.unknown_of(name, part));
             }
+        }
+        let mut answers = futures::stream::iter(questions).buffer_unordered(QUESTIONS_AT_ONCE);
+        let mut missing = Vec::new();
+        while let Some(unknown) = answers.next().await {
+            missing.extend(unknown?);
+        }
+        drop(answers);
+        if !missing.is_empty() {
+            self.queue.push(&missing).await?;
+            metrics::REPAIRED.add(missing.len() as u64);
+        }
+        Ok(missing.len())
+    }
+
+    async fn unknown_of(
+        &self,
+        name: &QueueName,
+        jobs: &[OpenJob],
+    ) -> Result<Vec<(QueueName, Push)>, Error> {
+        let runs: Vec<RunId> = jobs.iter().map(|job| job.run).collect();
+        let known = self.queue.known(name, &runs).await?;
+        let missing = jobs.iter().zip(known).filter(|(_, is_known)| !is_known);
+        Ok(missing.map(|(job, _)| repair_of(job)).collect())
+    }
+
+    /// Pushes every open job that was there when the queues were found to have forgotten; the
+    /// queues keep those that they know. Younger ones are on their way by their acceptor: pushed
+    /// from here too, one could run to its end before its acceptor brings it back.
+    async fn push_all(&self) -> Result<usize, Error> {
+        let mut pushed = 0;
+        let mut page = self.store.open_jobs(None, PAGE).await?;
+        while let Some(last) = page.last() {
+            let due = page.iter().filter(|job| is_older(job.run, self.settings.reassert_grace));
+            let pushes: Vec<(QueueName, Push)> = due.map(repair_of).collect();
+            let (next, told) =
+                tokio::join!(self.store.open_jobs(Some(last.run), PAGE), self.queue.push(&pushes));
+            told?;
+            pushed += pushes.len();
+            page = next?;
         }
         Ok(pushed)
     }
 }
 
+/// How far the look at older jobs has come; it begins again when it has seen all.
+#[derive(Default)]
+struct Slice {
+    after: Option<RunId>,
+}
+
+/// What a look at open jobs came to.
+struct Looked {
+    pushed: usize,
+    last: Option<RunId>,
+}
+
+/// What the queue is told of an open job that it may not know.
+fn repair_of(job: &OpenJob) -> (QueueName, Push) {
+    let (priority, lane) = (job.order.priority, job.order.lane);
+    let push = Push { run: job.run, due: job.due, is_recovered: true, priority, lane };
+    (QueueName::of_project(job.project), push)
+}
+
+/// The smallest id of a run that was accepted up to `age` ago.
+fn id_before(age: Duration) -> RunId {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let then = now.saturating_sub(age);
+    let millis = u64::try_from(then.as_millis()).unwrap_or(0);
+    RunId::from_uuid(Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+}
+
 /// Whether a run was accepted longer ago than `age`; its id says when.
-fn is_older(run: RunId, age: std::time::Duration) -> bool {
+fn is_older(run: RunId, age: Duration) -> bool {
     let Some(made) = run.uuid().get_timestamp() else { return true };
     let (seconds, nanos) = made.to_unix();
-    let made = std::time::Duration::new(seconds, nanos);
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let made = Duration::new(seconds, nanos);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(made) >= age
 }

@@ -15,9 +15,11 @@ use tenon_contract::plan::{
     DeployedWorkflow, InstallationRef, IntegrationPlan, PlanError, PlanSource, ProjectPlan,
 };
 use tenon_contract::webhook::route_value;
+use tenon_domain::workflow::RunOrder;
 use tenon_domain::{Clock, CredentialId, EndUserId, RunId, VersionId, WorkflowId};
 
 use crate::installations::exactly;
+use crate::order::{Facts, UnusableKey, order_of};
 use crate::ports::history::{Payload, TriggerKind};
 use crate::ports::store::{Accept, Installation, Job, OnceKey, RunMode};
 
@@ -44,6 +46,7 @@ pub struct Target {
     version: VersionId,
     user: EndUserId,
     installation: Installation,
+    order: RunOrder,
 }
 
 /// The installations that an event is for. Who they are comes from the directory, which may lag by
@@ -79,6 +82,7 @@ pub async fn targets(
                 version: workflow.version,
                 user: reference.user.clone(),
                 installation,
+                order: workflow.order.clone(),
             }));
         }
     }
@@ -160,17 +164,36 @@ impl Sameness {
     }
 }
 
+/// What the run's templates see as `trigger`.
+#[derive(Clone, Copy)]
+pub struct TriggerInput<'a> {
+    /// Parsed.
+    pub value: &'a Value,
+    /// The same as JSON text.
+    pub text: &'a Bytes,
+    /// The longest ordering key, in bytes.
+    pub ordering_key_bytes_max: usize,
+}
+
 impl Target {
-    /// The work. `input` is what the run's templates see as `trigger`.
-    #[must_use]
+    /// The work.
+    ///
+    /// # Errors
+    /// [`UnusableKey`], when the event gives no ordering key that runs could be ordered by.
     pub fn accept(
         self,
         place: &Place<'_>,
         sameness: &Sameness,
-        input: &Bytes,
+        input: &TriggerInput<'_>,
         clock: &dyn Clock,
-    ) -> Accept {
+    ) -> Result<Accept, UnusableKey> {
         let once = sameness.once(place, &self);
+        let facts = Facts {
+            trigger: input.value,
+            user: Some(&self.user),
+            installation: Some(&self.installation),
+        };
+        let order = order_of(&self.order, self.workflow, facts, input.ordering_key_bytes_max)?;
         let job = Job {
             run: RunId::new(),
             project: place.plan.project,
@@ -180,14 +203,16 @@ impl Target {
             installation: Some(self.installation),
             trigger: TriggerKind::Webhook,
             mode: RunMode::Live,
-            input: Payload::Inline(input.clone()),
+            input: Payload::Inline(input.text.clone()),
             reply_to: None,
             replay_of: None,
             has_progress: false,
             grant: None,
             crashes: 0,
             accepted_at: clock.now(),
+            trace: None,
+            order,
         };
-        Accept { job, once }
+        Ok(Accept { job, once })
     }
 }

@@ -1,29 +1,52 @@
 //! The worker: claims jobs, runs them, hands their ends to the recorder.
+//!
+//! It claims from the sources of its duty, a few at the same time, as long as it has room. One
+//! queue may fill most of it but not all: a flood of one tenant leaves slots for the others.
+
+mod agenda;
+mod room;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::join_all;
 use jiff::Timestamp;
 use tenon_domain::{QueueName, RunId};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
-use crate::engine::{End, Engine, Start};
+use self::agenda::Agenda;
+use self::room::{Room, Slot};
+use crate::assignment::Duty;
+use crate::cluster::following::Activity;
+use crate::engine::{End, Engine, Start, run_span};
 use crate::generation::adopt_generation;
 use crate::intake::{Fresh, FreshJobs};
 use crate::leases::Leases;
+use crate::metrics;
 use crate::plans::{self, Plans};
 use crate::ports::history::{RunStatus, StepError};
-use crate::ports::queue::{self, ClaimedJob, DueMs, Fence, JobQueue, Lease};
+use crate::ports::queue::{
+    self, Ask, Claimed, ClaimedJob, DueMs, Fence, JobQueue, LaneRule, Lease, Source,
+};
 use crate::ports::store::{Finish, Job, JobStore};
 use crate::recorder::Leave;
 use crate::settings::Settings;
 
-/// The longest sleep between two looks at the queues.
-const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// Sources that are claimed from at the same time.
+const CLAIMS_AT_ONCE: usize = 4;
+/// Due times further ahead are left to the regular look.
+const TIMER_MAX: Duration = Duration::from_secs(2);
+/// How long to leave a source alone whose claim failed.
+const FAILED_PAUSE: Duration = Duration::from_millis(250);
+/// How often others are called for help with what this worker has no room for.
+const HELP_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a run that came before its turn waits, until the one before it is found.
+const TOO_EARLY_MS: i64 = 250;
 
 /// Claims and runs jobs until it is told to stop.
 pub struct Worker {
@@ -41,11 +64,10 @@ pub struct Worker {
     pub fresh: Arc<FreshJobs>,
     /// Limits.
     pub settings: Arc<Settings>,
-    in_flight: AtomicUsize,
-    /// A slot is free again, or a delayed job falls due.
-    look_again: Notify,
-    /// The earliest due time that a look is set for, in Unix ms.
-    looks_at_ms: AtomicI64,
+    room: Arc<Room>,
+    duty: watch::Receiver<Arc<Duty>>,
+    /// There is room again.
+    look_again: Arc<Notify>,
     quarantine: Semaphore,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -65,6 +87,8 @@ pub struct WorkerParts {
     pub leases: Arc<Leases>,
     /// Jobs that this process accepted itself.
     pub fresh: Arc<FreshJobs>,
+    /// What it serves; a change is followed at once.
+    pub duty: watch::Receiver<Arc<Duty>>,
     /// Limits.
     pub settings: Arc<Settings>,
     /// Fires when the process stops.
@@ -79,11 +103,40 @@ struct Claim {
     input: Option<Arc<serde_json::Value>>,
 }
 
+/// A claimed job that has a slot and a lease, and is not read yet.
+struct Held {
+    claimed: ClaimedJob,
+    lease: Lease,
+    abandon: CancellationToken,
+    slot: Slot,
+}
+
+impl Activity for Worker {
+    fn slots(&self) -> usize {
+        self.settings.runs_in_flight_max
+    }
+
+    fn in_flight(&self) -> usize {
+        self.in_flight()
+    }
+
+    fn claimed(&self) -> u64 {
+        self.claimed()
+    }
+}
+
 impl Worker {
     /// Builds a worker.
     #[must_use]
     pub fn new(parts: WorkerParts) -> Arc<Self> {
-        let WorkerParts { engine, queue, store, plans, leases, fresh, settings, stopping } = parts;
+        let WorkerParts { engine, queue, store, plans, leases, fresh, duty, settings, stopping } =
+            parts;
+        let look_again = Arc::new(Notify::new());
+        let room = Room::new(
+            settings.runs_in_flight_max,
+            settings.runs_in_flight_per_queue_max,
+            look_again.clone(),
+        );
         Arc::new(Self {
             engine,
             queue,
@@ -92,27 +145,49 @@ impl Worker {
             leases,
             fresh,
             settings,
-            in_flight: AtomicUsize::new(0),
-            look_again: Notify::new(),
-            looks_at_ms: AtomicI64::new(0),
+            room: Arc::new(room),
+            duty,
+            look_again,
             quarantine: Semaphore::new(1),
             tasks: TaskTracker::new(),
             stopping,
         })
     }
 
+    /// Runs under way, claimed ones that have not begun included.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.room.taken()
+    }
+
+    /// Jobs claimed since the start.
+    #[must_use]
+    pub fn claimed(&self) -> u64 {
+        self.room.ever_taken()
+    }
+
     /// Claims until the process stops, then waits for its runs to reach the end of their step.
     pub async fn run(self: Arc<Self>) {
+        let mut duty = self.duty.clone();
+        let mut agenda = Agenda::new(duty.borrow_and_update().clone(), Instant::now());
+        let mut called_at = None::<Instant>;
         while !self.stopping.is_cancelled() {
-            let claimed = if self.has_room() { self.claim_round().await } else { 0 };
-            if claimed == 0 {
-                tokio::select! {
-                    () = self.stopping.cancelled() => {}
-                    () = self.look_again.notified() => {}
-                    () = self.queue.wait(IDLE_WAIT), if self.has_room() => {}
-                    () = tokio::time::sleep(IDLE_WAIT) => {}
-                }
+            let news = self.queue.news(Duration::ZERO).await;
+            agenda.hear(news, Instant::now());
+            for source in self.room.reopened() {
+                agenda.line_up(source);
             }
+            if self.has_room() {
+                if self.claim_round(&mut agenda).await {
+                    continue;
+                }
+            } else if called_at.is_none_or(|at| at.elapsed() >= HELP_INTERVAL)
+                && let Some(source) = agenda.waiting().next()
+            {
+                called_at = Some(Instant::now());
+                self.queue.call_for_help(source).await;
+            }
+            self.wait(&mut agenda, &mut duty).await;
         }
         self.tasks.close();
         if tokio::time::timeout(self.settings.stop_grace, self.tasks.wait()).await.is_err() {
@@ -121,136 +196,148 @@ impl Worker {
     }
 
     fn has_room(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) < self.settings.runs_in_flight_max
-            && !self.engine.recorder.is_congested()
+        self.room.left() > 0 && !self.engine.recorder.is_congested()
     }
 
-    /// One claim from each queue that may hold work; answers how many jobs were taken.
-    async fn claim_round(self: &Arc<Self>) -> usize {
-        let queues = match self.queue.active().await {
-            Ok(queues) => queues,
-            Err(error) => {
-                tracing::debug!(error = %error, "the queues could not be listed");
-                return 0;
-            }
+    /// Waits until there may be something to claim.
+    async fn wait(&self, agenda: &mut Agenda, duty: &mut watch::Receiver<Arc<Duty>>) {
+        // Without room, times that have come change nothing: a free slot does, or the recorder,
+        // which says nothing when it has caught up.
+        let until = match self.has_room() {
+            true => agenda.wakes_at(),
+            false => Instant::now() + HELP_INTERVAL,
         };
-        let mut taken = 0;
-        for name in queues {
-            if self.stopping.is_cancelled() || !self.has_room() {
-                break;
+        let patience = until.saturating_duration_since(Instant::now());
+        tokio::select! {
+            () = self.stopping.cancelled() => {}
+            () = self.look_again.notified() => {}
+            Ok(()) = duty.changed() => {
+                agenda.set_duty(duty.borrow_and_update().clone(), Instant::now());
             }
-            taken += self.claim_from(&name).await;
+            news = self.queue.news(patience) => agenda.hear(news, Instant::now()),
         }
-        taken
     }
 
-    async fn claim_from(self: &Arc<Self>, name: &QueueName) -> usize {
-        let room = self.settings.runs_in_flight_max
-            - self.in_flight.load(Ordering::Relaxed).min(self.settings.runs_in_flight_max);
-        let max = self.settings.claim_max.min(room);
-        match self.queue.claim(name, max, self.settings.lease_ttl).await {
-            Ok(claimed) => {
-                let taken = claimed.jobs.len();
-                if let Some(due) = claimed.next_due {
-                    self.wake_at(due);
-                }
-                if taken > 0 {
-                    self.start_all(name, claimed.fence, claimed.jobs).await;
-                }
-                taken
+    /// One claim from each of the next few sources in line; `false` when there is none.
+    async fn claim_round(self: &Arc<Self>, agenda: &mut Agenda) -> bool {
+        let now = Instant::now();
+        let sources: Vec<Source> =
+            std::iter::from_fn(|| agenda.next(now)).take(CLAIMS_AT_ONCE).collect();
+        if sources.is_empty() {
+            return false;
+        }
+        let share = (self.room.left() / sources.len()).max(1);
+        let max = self.settings.claim_max.min(share);
+        let claims = join_all(sources.iter().map(|source| self.claim_from(source, max))).await;
+        for (source, claimed) in sources.into_iter().zip(claims) {
+            let Some(claimed) = claimed else {
+                agenda.at(Instant::now() + FAILED_PAUSE, source);
+                continue;
+            };
+            if let Some(due) = claimed.next_due {
+                self.look_at(agenda, &source, due);
             }
+            if claimed.has_more {
+                agenda.line_up(source.clone());
+            }
+            if !claimed.jobs.is_empty() {
+                self.start_all(&source, claimed.fence, claimed.jobs);
+            }
+        }
+        true
+    }
+
+    /// `None` when nothing could be claimed through no fault of the source.
+    async fn claim_from(&self, source: &Source, max: usize) -> Option<Claimed> {
+        let ask = Ask {
+            max,
+            max_of_queue: max.div_ceil(2),
+            ttl: self.settings.lease_ttl,
+            except: self.room.full_queues(),
+        };
+        match self.queue.claim(source, &ask).await {
+            Ok(claimed) => Some(claimed),
             Err(queue::Error::StaleGeneration { .. }) => {
+                metrics::CLAIM_FAILURES.add(1);
                 adopt_generation(&*self.queue).await;
-                0
+                None
             }
             Err(error) => {
+                metrics::CLAIM_FAILURES.add(1);
                 tracing::debug!(error = %error, "no job was claimed");
-                0
+                None
             }
         }
     }
 
-    /// Looks again when the next delayed job falls due, if that is before the next look anyway.
-    fn wake_at(self: &Arc<Self>, due: DueMs) {
-        let now = self.engine.clock.now().as_millisecond();
-        let pending = self.looks_at_ms.load(Ordering::Relaxed);
-        if pending > now && pending <= due.0 {
-            return;
-        }
-        let left = due.0 - now;
-        let Ok(left) = u64::try_from(left.max(1)) else { return };
-        let left = Duration::from_millis(left);
-        if left < IDLE_WAIT {
-            self.looks_at_ms.store(due.0, Ordering::Relaxed);
-            let worker = self.clone();
-            self.tasks.spawn(async move {
-                tokio::select! {
-                    () = worker.stopping.cancelled() => {}
-                    () = tokio::time::sleep(left) => worker.look_again.notify_one(),
-                }
-            });
+    /// Looks again when the next delayed job falls due, if that is soon.
+    fn look_at(&self, agenda: &mut Agenda, source: &Source, due: DueMs) {
+        let left = due.0 - self.engine.clock.now().as_millisecond();
+        let left = Duration::from_millis(u64::try_from(left.max(1)).unwrap_or(1));
+        if left < TIMER_MAX {
+            agenda.at(Instant::now() + left, source.clone());
         }
     }
 
-    async fn start_all(self: &Arc<Self>, name: &QueueName, fence: Fence, jobs: Vec<ClaimedJob>) {
+    fn start_all(self: &Arc<Self>, source: &Source, fence: Fence, jobs: Vec<ClaimedJob>) {
         let mut unknown = Vec::new();
         for claimed in jobs {
+            metrics::claimed(claimed.is_recovered, claimed.is_reaped);
             let lease = Lease { run: claimed.run, fence };
-            let abandon = self.leases.hold(name, lease, self.settings.lease_ttl);
+            let abandon = self.leases.hold(&claimed.queue, lease, self.settings.lease_ttl);
+            let slot = self.room.take(source, &claimed.queue);
             let fresh = self.fresh.take(claimed.run).filter(|_| !claimed.is_recovered);
             match fresh {
                 Some(Fresh { job, input }) => {
-                    let claim = Claim { queue: name.clone(), lease, job, input: Some(input) };
-                    self.spawn(claim, abandon);
+                    let claim = Claim { queue: claimed.queue, lease, job, input: Some(input) };
+                    self.spawn(claim, abandon, slot);
                 }
-                None => unknown.push((claimed, lease, abandon)),
+                None => unknown.push(Held { claimed, lease, abandon, slot }),
             }
         }
         if !unknown.is_empty() {
             let worker = self.clone();
-            let name = name.clone();
-            self.tasks.spawn(async move { worker.load_and_start(name, unknown).await });
+            self.tasks.spawn(async move { worker.load_and_start(unknown).await });
         }
     }
 
     /// Reads jobs back from the store; those that have ended are acknowledged and dropped.
-    async fn load_and_start(
-        self: Arc<Self>,
-        name: QueueName,
-        claimed: Vec<(ClaimedJob, Lease, CancellationToken)>,
-    ) {
-        let runs: Vec<RunId> = claimed.iter().map(|(job, ..)| job.run).collect();
-        let reaped: Vec<RunId> =
-            claimed.iter().filter(|(job, ..)| job.is_reaped).map(|(job, ..)| job.run).collect();
+    async fn load_and_start(self: Arc<Self>, held: Vec<Held>) {
+        let runs: Vec<RunId> = held.iter().map(|held| held.claimed.run).collect();
+        let reaped = held.iter().filter(|held| held.claimed.is_reaped);
+        let reaped: Vec<RunId> = reaped.map(|held| held.claimed.run).collect();
         let loaded = match self.load(&runs, &reaped).await {
             Ok(jobs) => jobs,
             Err(error) => {
                 tracing::warn!(error = %error, "claimed jobs could not be read; they are given back");
-                for (_, lease, _) in claimed {
-                    let due = DueMs(self.engine.clock.now().as_millisecond() + 1_000);
-                    let _ = self.queue.nack(&name, lease, Some(due)).await;
-                    self.leases.drop_lease(lease);
-                }
-                return;
+                return self.give_back(held).await;
             }
         };
         let mut jobs: std::collections::HashMap<RunId, Job> =
             loaded.into_iter().map(|job| (job.run, job)).collect();
         let mut ended = Vec::new();
-        for (claim, lease, abandon) in claimed {
-            let Some(mut job) = jobs.remove(&claim.run) else {
-                ended.push(lease);
+        for Held { claimed, lease, abandon, slot } in held {
+            let Some(mut job) = jobs.remove(&claimed.run) else {
+                ended.push((claimed.queue, lease));
                 continue;
             };
-            job.has_progress |= claim.is_recovered || claim.is_reaped;
-            let claim = Claim { queue: name.clone(), lease, job: Arc::new(job), input: None };
-            self.spawn(claim, abandon);
+            job.has_progress |= claimed.is_recovered || claimed.is_reaped;
+            let claim = Claim { queue: claimed.queue, lease, job: Arc::new(job), input: None };
+            self.spawn(claim, abandon, slot);
         }
-        if !ended.is_empty() {
-            let _ = self.queue.ack(&name, &ended).await;
-            for lease in ended {
-                self.leases.drop_lease(lease);
-            }
+        for (queue, lease) in ended {
+            let _ = self.queue.ack(self.queue.shard_of(&queue), &[lease]).await;
+            self.leases.drop_lease(lease);
+        }
+    }
+
+    /// Gives jobs back that could not be read, for a second.
+    async fn give_back(&self, held: Vec<Held>) {
+        let due = DueMs(self.engine.clock.now().as_millisecond() + 1_000);
+        for Held { claimed, lease, .. } in held {
+            let shard = self.queue.shard_of(&claimed.queue);
+            let _ = self.queue.nack(shard, &[(lease, Some(due))]).await;
+            self.leases.drop_lease(lease);
         }
     }
 
@@ -265,15 +352,11 @@ impl Worker {
         self.store.load(runs).await
     }
 
-    fn spawn(self: &Arc<Self>, claim: Claim, abandon: CancellationToken) {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    fn spawn(self: &Arc<Self>, claim: Claim, abandon: CancellationToken, slot: Slot) {
         let worker = self.clone();
         self.tasks.spawn(async move {
             worker.run_one(claim, abandon).await;
-            let before = worker.in_flight.fetch_sub(1, Ordering::Relaxed);
-            if before >= worker.settings.runs_in_flight_max {
-                worker.look_again.notify_one();
-            }
+            drop(slot);
         });
     }
 
@@ -295,8 +378,11 @@ impl Worker {
         } else {
             None
         };
-        let outcome =
-            std::panic::AssertUnwindSafe(self.execute(&claim, abandon)).catch_unwind().await;
+        let outcome = std::panic::AssertUnwindSafe(
+            self.execute(&claim, abandon).instrument(run_span(&claim.job)),
+        )
+        .catch_unwind()
+        .await;
         if outcome.is_err() {
             tracing::error!(execution.id = %claim.job.run, "run `{}` made the engine panic", claim.job.run);
             let _ = self.store.count_crashes(&[claim.job.run]).await;
@@ -305,7 +391,33 @@ impl Worker {
         }
     }
 
+    /// Whether a run was handed out before one that it comes after. The queue keeps the order of a
+    /// lane as far as it knows of its jobs; the id of an earlier one may have been lost.
+    async fn is_too_early(&self, job: &Job) -> Result<bool, crate::ports::store::Error> {
+        match job.order.lane {
+            Some(lane) if lane.rule == LaneRule::InOrder => {
+                self.store.has_earlier(job.project, lane, job.run).await
+            }
+            _ => Ok(false),
+        }
+    }
+
     async fn execute(&self, claim: &Claim, abandon: CancellationToken) {
+        match self.is_too_early(&claim.job).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let due = DueMs(self.engine.clock.now().as_millisecond() + TOO_EARLY_MS);
+                return self.leave(claim, Leave::Suspend(Some(due))).await;
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "a run waits to know whether it is its turn");
+                return self.later(claim).await;
+            }
+        }
+        if !claim.job.has_progress {
+            let waited = metrics::between(claim.job.accepted_at, self.engine.clock.now());
+            metrics::START_WAIT.took(waited);
+        }
         let program = match self.plans.program(claim.job.version).await {
             Ok(Some(program)) => program,
             Ok(None) => {
@@ -359,6 +471,7 @@ impl Worker {
 
     /// Gives a run back after a fault of our own.
     async fn later(&self, claim: &Claim) {
+        metrics::SYSTEM_RETRIES.add_of(&["job"], 1);
         let due = DueMs(self.engine.clock.now().as_millisecond() + 2_000);
         self.leave(claim, Leave::Suspend(Some(due))).await;
     }
@@ -377,6 +490,7 @@ impl Worker {
             started_at,
             finished_at: self.engine.clock.now(),
         };
+        metrics::run_ended(status, claim.job.accepted_at, finish.finished_at);
         self.leave(claim, Leave::Finish(finish)).await;
     }
 

@@ -32,6 +32,11 @@ impl Caller {
         Some(&workflow.name)
     }
 
+    /// Runs that the project may have at a time; `None` is without limit.
+    pub(crate) fn running_max(&self) -> Option<u32> {
+        self.plan.queue.running_max
+    }
+
     /// The integration of a connector, where the project has it.
     pub(crate) fn integration(&self, connector: &str) -> Option<IntegrationId> {
         self.plan.integration(connector).map(|integration| integration.id)

@@ -35,6 +35,7 @@ use crate::state::Api;
         (name = "portal", description = "How the portal looks, and links to its page"),
         (name = "secrets", description = "What the project keeps for its workflows under a key"),
         (name = "proxy-calls", description = "What went through the proxy"),
+        (name = "queues", description = "How work is distributed, for operators"),
         (name = "events", description = "What happened to accounts")
     )
 )]

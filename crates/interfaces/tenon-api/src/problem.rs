@@ -6,7 +6,7 @@ use std::time::Duration;
 use tenon_config::{ConnectFault, Error as ConfigError, InstallationFault, SettingProblem};
 use tenon_contract::plan::PlanError;
 use tenon_domain::workflow::Diagnostic;
-use tenon_exec::ports::{blobs, control, history};
+use tenon_exec::ports::{blobs, control, history, operations};
 use tenon_http_kit::{Code, ErrorItem, Problem, codes};
 
 use crate::codes as own_codes;
@@ -20,6 +20,10 @@ pub(crate) fn of_plans(error: &PlanError) -> Problem {
 
 pub(crate) fn of_history(error: &history::Error) -> Problem {
     Problem::unavailable("read history", RETRY_AFTER, error)
+}
+
+pub(crate) fn of_operations(error: &operations::Error) -> Problem {
+    Problem::unavailable("ask about the queues", RETRY_AFTER, error)
 }
 
 pub(crate) fn of_blobs(error: &blobs::Error) -> Problem {

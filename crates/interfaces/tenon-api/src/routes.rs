@@ -10,8 +10,10 @@ mod events;
 mod integrations;
 mod oauth;
 mod portal;
+mod project_queue;
 mod projects;
 mod proxy_calls;
+mod queues;
 mod runs;
 mod secrets;
 mod signing_keys;
@@ -60,8 +62,10 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(secrets::routes())
         .merge(signing_keys::routes())
         .merge(portal::routes())
+        .merge(project_queue::routes())
         .merge(events::routes());
     openapi::start()
+        .nest("/api/v1", queues::routes())
         .nest("/api/v1/projects", projects::routes())
         .nest("/api/v1/projects/{project}", project)
 }

@@ -7,6 +7,7 @@ use tenon_exec::ports::blobs::BlobStore;
 use tenon_exec::ports::calls::ProxyCallReader;
 use tenon_exec::ports::control::RunControl;
 use tenon_exec::ports::history::HistoryReader;
+use tenon_exec::ports::operations::QueueOperations;
 use tenon_exec::ports::script::FunctionRunner;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ pub struct ApiState {
     pub calls: Arc<dyn ProxyCallReader>,
     /// Test, replay, cancel.
     pub control: Arc<dyn RunControl>,
+    /// Queues and workers, for operators.
+    pub operations: Arc<dyn QueueOperations>,
     /// Large recorded values.
     pub blobs: Arc<dyn BlobStore>,
     /// Parses the code of function steps before it is deployed; without it a syntax error shows

@@ -6,6 +6,8 @@ pub(crate) mod configuration;
 pub(crate) mod integrations;
 pub(crate) mod portal;
 pub(crate) mod proxy_call;
+pub(crate) mod queues;
 pub(crate) mod run;
 pub(crate) mod secrets;
 pub(crate) mod step;
+pub(crate) mod why;

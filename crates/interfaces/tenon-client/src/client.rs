@@ -19,11 +19,11 @@ use url::Url;
 use crate::error::{Error, Refusal};
 use crate::follow::Follow;
 use crate::model::configuration::{
-    ApplyResult, Document, User, UserList, VersionList, Workflow, WorkflowDetail, WorkflowList,
-    WorkflowVersion,
+    ApplyResult, Document, ProjectQueue, User, UserList, VersionList, Workflow, WorkflowDetail,
+    WorkflowList, WorkflowVersion,
 };
 use crate::model::proxy_call::{ProxyCallFilter, ProxyCallList};
-use crate::model::run::{AcceptedRun, ReplayFrom, Run, RunFilter, RunList, TestRun};
+use crate::model::run::{AcceptedRun, ReplayFrom, Run, RunFilter, RunList, TestRun, Why};
 use crate::model::step::{OmittedValue, StepList};
 
 /// How long a connection may take to be made.
@@ -48,9 +48,18 @@ impl Client {
     ///
     /// [`Error::Setting`] for an address, project id or key that cannot be used.
     pub fn new(server: &str, project: &str, api_key: &str) -> Result<Self, Error> {
-        let server = server_url(server)?;
         let project =
             project.parse().map_err(|_| setting("the project", "it must be a UUID".to_owned()))?;
+        Self::with_key(server, project, api_key)
+    }
+
+    /// A client that speaks for no project, with the installation's key.
+    pub(crate) fn of_no_project(server: &str, installation_key: &str) -> Result<Self, Error> {
+        Self::with_key(server, ProjectId::from_uuid(uuid::Uuid::nil()), installation_key)
+    }
+
+    fn with_key(server: &str, project: ProjectId, api_key: &str) -> Result<Self, Error> {
+        let server = server_url(server)?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {api_key}"))
             .map_err(|_| setting("the API key", "it has characters no key has".to_owned()))?;
         bearer.set_sensitive(true);
@@ -103,6 +112,16 @@ impl Client {
         self.answer(self.call(Method::DELETE, &path).timeout(CALL_TIMEOUT)).await.map(drop)
     }
 
+    /// How the project's queue is served.
+    pub async fn project_queue(&self) -> Result<ProjectQueue, Error> {
+        self.json(self.get("queue")).await
+    }
+
+    /// Sets how the project's queue is served, as a whole. Takes the installation's key.
+    pub async fn set_project_queue(&self, queue: &ProjectQueue) -> Result<ProjectQueue, Error> {
+        self.json(self.call(Method::PUT, "queue").json(queue)).await
+    }
+
     /// A page of users, in order of their ids.
     pub async fn users(&self, cursor: Option<&str>) -> Result<UserList, Error> {
         let cursor = cursor.map(|cursor| [("cursor", cursor)]);
@@ -135,6 +154,11 @@ impl Client {
     /// One run.
     pub async fn run(&self, run: RunId) -> Result<Run, Error> {
         self.json(self.get(&format!("runs/{run}"))).await
+    }
+
+    /// Why a run does not go on.
+    pub async fn why(&self, run: RunId) -> Result<Why, Error> {
+        self.json(self.get(&format!("runs/{run}/why"))).await
     }
 
     /// A page of calls that went through the proxy, newest first.
@@ -204,6 +228,13 @@ impl Client {
         self.http.request(method, url)
     }
 
+    /// A call about the installation, not about a project.
+    pub(crate) fn call_installation(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = self.server.join(&format!("api/v1/{path}"));
+        let url = url.expect("ids and encoded parts make a valid path");
+        self.http.request(method, url).timeout(CALL_TIMEOUT)
+    }
+
     fn get(&self, path: &str) -> RequestBuilder {
         self.call(Method::GET, path).timeout(CALL_TIMEOUT)
     }
@@ -220,7 +251,10 @@ impl Client {
         self.call(Method::PATCH, path).timeout(CALL_TIMEOUT).json(body)
     }
 
-    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
+    pub(crate) async fn json<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, Error> {
         let response = self.answer(request).await?;
         let status = response.status().as_u16();
         let bytes = response.bytes().await.map_err(|source| self.unreachable(source))?;

@@ -4,6 +4,7 @@ mod client;
 mod error;
 mod follow;
 mod model;
+mod operator;
 
 pub use client::{Client, DryRun};
 pub use error::{Error, Fault, Refusal};
@@ -14,14 +15,17 @@ pub use model::accounts::{
     Event, EventList, Integration, Probe, SigningKey,
 };
 pub use model::configuration::{
-    AppliedIntegration, AppliedWorkflow, ApplyResult, Document, User, UserList, Workflow,
-    WorkflowDetail, WorkflowVersion,
+    AppliedIntegration, AppliedWorkflow, ApplyResult, Document, ProjectQueue, User, UserList,
+    Workflow, WorkflowDetail, WorkflowVersion,
 };
 pub use model::portal::{NewLogo, NewPortalLink, Portal, PortalChange, PortalLink, PortalLogo};
 pub use model::proxy_call::{ProxyCall, ProxyCallFilter, ProxyCallList, StatusClass};
+pub use model::queues::{Queue, QueueChange, QueueMode, Worker, WorkerState, Workers};
 pub use model::run::{
     AcceptedRun, ReplayFrom, Run, RunFilter, RunList, RunStatus, StepError, TestRun, TriggerKind,
+    Why, WhyReason,
 };
 pub use model::secrets::Secret;
 pub use model::step::{LogLine, OmittedValue, StepList, StepRecordView, StepStatus};
 pub use model::webhooks::{AccountWebhook, Webhook, WebhookScope};
+pub use operator::Operator;

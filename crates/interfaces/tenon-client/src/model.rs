@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod configuration;
 pub mod portal;
 pub mod proxy_call;
+pub mod queues;
 pub mod run;
 pub mod secrets;
 pub mod step;

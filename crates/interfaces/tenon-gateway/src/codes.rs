@@ -20,6 +20,24 @@ pub static INSTALLATION_MISSING: Code = Code {
 /// The user has not connected the account that is named, or none where one is needed.
 pub static NO_ACCOUNT: Code =
     Code { name: "no_account", status: 404, title: "there is no such connected account" };
+/// The connected user is disabled: nothing runs for them.
+pub static USER_DISABLED: Code =
+    Code { name: "user_disabled", status: 409, title: "the connected user is disabled" };
+/// The workflow's ordering key gives nothing that runs could be ordered by.
+pub static ORDERING_KEY_UNUSABLE: Code = Code {
+    name: "ordering_key_unusable",
+    status: 422,
+    title: "the workflow's ordering key gives nothing to order by",
+};
+/// The project sends more work in a second than it may.
+pub static ACCEPT_RATE: Code =
+    Code { name: "accept_rate", status: 429, title: "the project sends work too fast" };
+/// The project has as many open runs as it may.
+pub static TOO_MANY_OPEN_RUNS: Code = Code {
+    name: "too_many_open_runs",
+    status: 429,
+    title: "too many runs of the project have not ended",
+};
 /// The idempotency key was used for another request.
 pub static IDEMPOTENCY_CONFLICT: Code = Code {
     name: "idempotency_conflict",
@@ -43,6 +61,10 @@ pub static ALL: &[&Code] = &[
     &WORKFLOW_DISABLED,
     &INSTALLATION_MISSING,
     &NO_ACCOUNT,
+    &USER_DISABLED,
+    &ORDERING_KEY_UNUSABLE,
+    &ACCEPT_RATE,
+    &TOO_MANY_OPEN_RUNS,
     &IDEMPOTENCY_CONFLICT,
     &RESPONSE_TIMEOUT,
     &WEBHOOK_UNUSABLE,

@@ -19,15 +19,16 @@ use tenon_contract::plan::{DeployedWorkflow, UserPlan};
 use tenon_domain::workflow::Trigger;
 use tenon_domain::{ConfigurationId, CredentialId, ProjectId, RunId, WorkflowId};
 use tenon_exec::installations::{Named, check_named, of_event};
+use tenon_exec::order::Facts;
 use tenon_exec::ports::history::{Payload, TriggerKind};
-use tenon_exec::ports::store::{Accept, Accepted, Installation, Job, RunMode};
+use tenon_exec::ports::store::{Accept, Accepted, Installation, Job, JobOrder, RunMode};
 use tenon_http_kit::extract::require_json;
 use tenon_http_kit::json::from_value;
 use tenon_http_kit::{PathParams, Problem, parse_strict, read_body};
 
 use crate::caller::{self, Caller};
 use crate::codes;
-use crate::state::{GatewayState, checked_name, checked_user, once_key, refusal};
+use crate::state::{GatewayState, checked_name, checked_user, once_key, refusal, unusable_key};
 
 /// What the caller sends.
 #[derive(Debug, Deserialize)]
@@ -89,6 +90,9 @@ pub(crate) async fn fire(
     sent: Sent<'_>,
 ) -> Result<Response, Problem> {
     let name = checked_name("name", name)?;
+    if caller.is_disabled() {
+        return Err(Problem::new(&codes::USER_DISABLED));
+    }
     let named = caller::named(sent.headers)?;
     let listening: Vec<&DeployedWorkflow> =
         caller.plan.workflows.iter().filter(|workflow| listens(workflow, &name)).collect();
@@ -103,9 +107,13 @@ pub(crate) async fn fire(
     let targets = targets(caller, &listening, user_plan.as_deref(), &named)?;
     let input = Arc::new(json!({ "event": payload }));
     let text = Bytes::from(input.to_string());
-    let accepts = targets.into_iter().map(|target| {
+    // All of them, before anything is accepted.
+    let orders = targets.iter().map(|target| target.order(state, caller, &input));
+    let orders = orders.collect::<Result<Vec<_>, _>>()?;
+    state.admit(caller.plan.project, targets.len()).await?;
+    let accepts = targets.into_iter().zip(orders).map(|(target, order)| {
         let incoming = Incoming { sent, text: &text, input: &input };
-        accept_one(state, caller, target, incoming)
+        accept_one(state, caller, target, order, incoming)
     });
     let runs = join_all(accepts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok((StatusCode::ACCEPTED, Json(AcceptedRuns { runs })).into_response())
@@ -119,6 +127,19 @@ fn needs_accounts(listening: &[&DeployedWorkflow], named: &Named<'_>) -> bool {
 struct Target<'a> {
     workflow: &'a DeployedWorkflow,
     installation: Option<Installation>,
+}
+
+impl Target<'_> {
+    fn order(
+        &self,
+        state: &GatewayState,
+        caller: &Caller,
+        input: &Value,
+    ) -> Result<JobOrder, Problem> {
+        let user = caller.user.as_ref();
+        let facts = Facts { trigger: input, user, installation: self.installation.as_ref() };
+        state.intake.order_of(self.workflow, facts).map_err(|error| unusable_key(&error))
+    }
 }
 
 /// What an event runs. What the token does not allow is left out; where it allows nothing of what
@@ -140,7 +161,7 @@ fn targets<'a>(
             }
             continue;
         }
-        let Some(user_plan) = user_plan.filter(|_| !caller.is_disabled()) else { continue };
+        let Some(user_plan) = user_plan else { continue };
         for chosen in of_event(user_plan, workflow, named) {
             if caller.may(Operation::Event, Some(&chosen)) {
                 let installation = Some(chosen.freeze(workflow));
@@ -166,6 +187,7 @@ async fn accept_one(
     state: &GatewayState,
     caller: &Caller,
     target: Target<'_>,
+    order: JobOrder,
     incoming: Incoming<'_>,
 ) -> Result<AcceptedRun, Problem> {
     let Target { workflow, installation } = target;
@@ -193,6 +215,8 @@ async fn accept_one(
         grant: None,
         crashes: 0,
         accepted_at: state.clock.now(),
+        trace: None,
+        order,
     };
     let run = job.run;
     let accepted = state

@@ -10,11 +10,14 @@ use sha2::{Digest, Sha256};
 use tenon_contract::plan::{PlanSource, ProjectPlan};
 use tenon_contract::user_token::UserTokens;
 use tenon_domain::{Clock, EndUserId, ProjectId};
+use tenon_exec::admission::{Admission, TurnedAway};
 use tenon_exec::intake::{Intake, Refused};
+use tenon_exec::order::UnusableKey;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::store::OnceKey;
 use tenon_http_kit::{BodyLimits, ErrorItem, JsonLimits, Problem, codes as kit};
 
+use crate::codes;
 use crate::webhooks::Webhooks;
 
 /// When to come again while the database is away.
@@ -31,6 +34,8 @@ pub struct GatewayState {
     pub plans: Arc<dyn PlanSource>,
     /// Where jobs are accepted.
     pub intake: Intake,
+    /// Whether a project may send more.
+    pub admission: Arc<Admission>,
     /// How answers come back.
     pub coordination: Arc<dyn Coordination>,
     /// Tokens of connected users that were found to hold.
@@ -64,6 +69,24 @@ impl GatewayState {
             Problem::unavailable("read the project's plan", AWAY_RETRY_AFTER, &error)
         })
     }
+
+    /// Lets so many runs of a project in, before any of them is accepted.
+    pub(crate) async fn admit(&self, project: ProjectId, runs: usize) -> Result<(), Problem> {
+        if runs == 0 {
+            return Ok(());
+        }
+        let turned_away = match self.admission.enter(project, runs).await {
+            Ok(()) => return Ok(()),
+            Err(turned_away) => turned_away,
+        };
+        let (code, retry_after) = match turned_away {
+            TurnedAway::TooFast { retry_after } => (&codes::ACCEPT_RATE, retry_after),
+            TurnedAway::TooManyOpen { retry_after, .. } => {
+                (&codes::TOO_MANY_OPEN_RUNS, retry_after)
+            }
+        };
+        Err(Problem::new(code).detail(turned_away.to_string()).retry_after(retry_after))
+    }
 }
 
 /// What a refused job means for the caller.
@@ -73,6 +96,11 @@ pub(crate) fn refusal(refused: Refused) -> Problem {
         Refused::Unavailable => Problem::new(&kit::UNAVAILABLE).retry_after(AWAY_RETRY_AFTER),
         Refused::Rejected => Problem::internal("accept a job", &refused),
     }
+}
+
+/// The workflow's ordering key gives nothing: the run would overtake others.
+pub(crate) fn unusable_key(error: &UnusableKey) -> Problem {
+    Problem::new(&codes::ORDERING_KEY_UNUSABLE).detail(error.to_string())
 }
 
 /// A short text without control characters, such as a user id or an event name.

@@ -21,6 +21,7 @@ use tenon_domain::workflow::Trigger;
 use tenon_domain::{ProjectId, RunId};
 use tenon_exec::answer::Answer;
 use tenon_exec::installations::{Missing, of_request};
+use tenon_exec::order::Facts;
 use tenon_exec::ports::history::{Payload, TriggerKind};
 use tenon_exec::ports::store::{Accept, Accepted, Installation, Job, RunMode};
 use tenon_http_kit::{PathParams, Problem, read_body};
@@ -29,7 +30,7 @@ use tokio::sync::oneshot;
 use crate::body::request_body;
 use crate::caller::{self, Caller};
 use crate::codes;
-use crate::state::{GatewayState, checked_user, once_key, refusal};
+use crate::state::{GatewayState, checked_user, once_key, refusal, unusable_key};
 
 /// The header that names the connected user.
 const USER_HEADER: &str = "x-tenon-user";
@@ -100,6 +101,10 @@ pub(crate) async fn request_run(
         None => format!("request:{}", workflow.id),
     };
     let once = once_key(&parts.headers, &about, &bytes)?;
+    let facts =
+        Facts { trigger: &input, user: caller.user.as_ref(), installation: installation.as_ref() };
+    let order = state.intake.order_of(workflow, facts).map_err(|error| unusable_key(&error))?;
+    state.admit(caller.plan.project, 1).await?;
     let run = RunId::new();
     let waits = workflow.has_response;
     let job = Job {
@@ -118,6 +123,8 @@ pub(crate) async fn request_run(
         grant: None,
         crashes: 0,
         accepted_at: state.clock.now(),
+        trace: None,
+        order,
     };
     let answer = waits.then(|| state.coordination.expect_reply(run));
     let outcome = state.intake.accept(Accept { job, once }, Some(input)).await;
@@ -146,6 +153,9 @@ async fn installation(
     workflow: &DeployedWorkflow,
     headers: &HeaderMap,
 ) -> Result<Option<Installation>, Problem> {
+    if caller.is_disabled() {
+        return Err(Problem::new(&codes::USER_DISABLED));
+    }
     if workflow.integration.is_none() {
         if !caller.plan.is_enabled(workflow, caller.user.as_ref()) {
             return Err(Problem::new(&codes::WORKFLOW_DISABLED));
@@ -154,9 +164,6 @@ async fn installation(
             true => Ok(None),
             false => Err(caller::not_permitted(Operation::Workflow)),
         };
-    }
-    if caller.is_disabled() {
-        return Err(Problem::new(&codes::WORKFLOW_DISABLED));
     }
     let Some(user) = caller.user.as_ref() else {
         let detail = "the workflow runs for accounts of connected users; name the user";

@@ -34,7 +34,7 @@ use tenon_connector::webhook::{self, Incoming, Reply, Taken, WebhookError};
 use tenon_domain::SecretId;
 use tenon_exec::intake::Refused;
 use tenon_exec::ports::store::Accept;
-use tenon_exec::webhooks::{Directory, Sameness, targets};
+use tenon_exec::webhooks::{Directory, Sameness, TriggerInput, targets};
 use tenon_http_kit::{Problem, read_body};
 use url::Url;
 use zeroize::Zeroizing;
@@ -244,12 +244,14 @@ async fn accept(
         let sameness = Sameness::of(event, taken.signature.as_deref(), index);
         let value = Arc::new(input::of_event(event, &headers, &call.secrets));
         let text = Bytes::from(value.to_string());
-        work.extend(
-            targets.into_iter().map(|target| {
-                (target.accept(&place, &sameness, &text, &*state.clock), value.clone())
-            }),
-        );
+        let ordering_key_bytes_max = state.intake.ordering_key_bytes_max();
+        let input = TriggerInput { value: &value, text: &text, ordering_key_bytes_max };
+        for target in targets {
+            let accept = target.accept(&place, &sameness, &input, &*state.clock);
+            work.push((accept.map_err(|error| unusable(error.to_string()))?, value.clone()));
+        }
     }
+    state.admit(place.plan.project, work.len()).await?;
     let accepts = work.into_iter().map(|(accept, input)| {
         let intake = &state.intake;
         async move { intake.accept(accept, Some(input)).await.map(drop) }

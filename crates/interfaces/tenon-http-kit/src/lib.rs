@@ -6,6 +6,7 @@ pub mod codes;
 pub mod extract;
 pub mod json;
 pub mod layers;
+pub mod metrics;
 pub mod page;
 pub mod problem;
 pub mod server;

@@ -27,6 +27,7 @@ use crate::headers::{
 };
 use crate::limits::Slot;
 use crate::log::{self, CallLog, CallRecord};
+use crate::metrics;
 use crate::ports::{AccountOf, Accounts, ReadyAccount, Revisions};
 use crate::route::{Dialect, Route};
 use crate::service::Inner;
@@ -118,7 +119,9 @@ impl<A: Accounts> Inner<A> {
         }
         let is_of_browser = parts.headers.contains_key(ORIGIN);
         let mut guard = Box::new(self.guard(&route, &parts.method));
+        let started = guard.started;
         let outcome = self.call(&route, uri.query(), parts, body, &mut guard).await;
+        let is_of_provider = outcome.is_ok();
         let mut response = match outcome {
             Ok(answered) => {
                 let Passed { response, method, is_wrapped } = answered;
@@ -135,6 +138,7 @@ impl<A: Accounts> Inner<A> {
                 failure.into_response(route.dialect)
             }
         };
+        metrics::called(is_of_provider, response.status(), started.elapsed());
         if is_of_browser {
             let headers = response.headers_mut();
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

@@ -12,6 +12,7 @@ mod front;
 mod headers;
 mod limits;
 mod log;
+pub mod metrics;
 pub mod ports;
 mod quotas;
 mod remembered;

@@ -18,9 +18,11 @@ use tenon_contract::vault::{
     VaultError,
 };
 use tenon_domain::{ProjectId, SecretId};
+use tenon_telemetry::trace;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::deadline;
 use crate::identity::{Identity, IdentityError};
 use crate::wire::{
     Changes, Claim, Fault, Finish, Open, Share, State, Which, WireOpened, WireSharingKey,
@@ -111,13 +113,15 @@ impl VaultClient {
         let until = Instant::now() + self.settings.deadline;
         let mut pause = self.settings.first_pause;
         loop {
-            let error = match self.once(url.clone(), &body).await {
+            let error = match self.once(url.clone(), &body, until).await {
                 Ok((StatusCode::OK, answer)) => {
                     return serde_json::from_slice(&answer).map_err(away);
                 }
-                Ok((_, answer)) => match serde_json::from_slice::<Fault>(&answer) {
+                Ok((status, answer)) => match serde_json::from_slice::<Fault>(&answer) {
                     Ok(Fault::Unavailable) => Fault::Unavailable.into_error(),
                     Ok(fault) => return Err(fault.into_error()),
+                    // Something between here and the vault answered: it did not see the call.
+                    Err(_) if is_passing(status) => Fault::Unavailable.into_error(),
                     Err(error) => return Err(away(error)),
                 },
                 Err(lost) => {
@@ -137,12 +141,24 @@ impl VaultClient {
         }
     }
 
-    async fn once(&self, url: Url, body: &[u8]) -> Result<(StatusCode, Zeroizing<Vec<u8>>), Lost> {
+    async fn once(
+        &self,
+        url: Url,
+        body: &[u8],
+        until: Instant,
+    ) -> Result<(StatusCode, Zeroizing<Vec<u8>>), Lost> {
+        let left = deadline::left(until, self.settings.request_timeout);
         let request = self
             .http
             .post(url)
+            .timeout(left)
+            .header(deadline::HEADER, left.as_millis().to_string())
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body.to_vec());
+        let request = match trace::current() {
+            Some(context) => request.header(trace::HEADER, context.to_string()),
+            None => request,
+        };
         let lost = |error: reqwest::Error| Lost {
             was_sent: !error.is_connect(),
             source: Box::new(error.without_url()),
@@ -159,6 +175,17 @@ impl VaultClient {
         }
         Ok((status, read))
     }
+}
+
+/// Whether a status says that it may be different in a moment.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
 }
 
 fn away<E>(error: E) -> VaultError

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod deadline;
 mod identity;
 mod server;
 mod wire;

@@ -6,24 +6,28 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tenon_contract::vault::{Vault, VaultError};
+use tenon_telemetry::trace;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
+use crate::deadline;
 use crate::identity::{Identity, IdentityError, role_of};
 use crate::wire::{
     Changes, Claim, Fault, Finish, Open, Share, State as SetState, Which, WireOpened,
@@ -166,8 +170,20 @@ fn router(vault: Arc<dyn Vault>, body_bytes_max: usize) -> Router {
         .route("/vault/v1/state", post(state))
         .route("/vault/v1/delete", post(delete))
         .route("/vault/v1/changes", post(changes))
+        .route_layer(from_fn(deadline::within))
+        .route_layer(from_fn(traced))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(vault)
+}
+
+/// Goes on with the trace of whoever asks.
+async fn traced(request: Request, next: Next) -> Response {
+    let parent = request.headers().get(trace::HEADER).map(HeaderValue::as_bytes);
+    let span = trace::span_after(trace::of_header(parent), || {
+        let operation = request.uri().path().rsplit('/').next().unwrap_or_default();
+        tracing::info_span!("vault.serve", otel.kind = "server", vault.operation = operation)
+    });
+    next.run(request).instrument(span).await
 }
 
 /// Reads a message.
@@ -179,20 +195,27 @@ fn read<T: DeserializeOwned>(body: Bytes) -> Result<T, VaultError> {
     })
 }
 
+/// An answer that says why not.
+pub(crate) fn refused(fault: &Fault) -> Response {
+    let body = serde_json::to_vec(fault).expect("messages of the vault always serialise");
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (fault.status(), headers, body).into_response()
+}
+
 fn answer<T: Serialize>(outcome: Result<T, VaultError>) -> Response {
-    let (status, body) = match outcome {
-        Ok(value) => (StatusCode::OK, serde_json::to_vec(&value)),
+    match outcome {
+        Ok(value) => {
+            let body = serde_json::to_vec(&value).expect("messages of the vault always serialise");
+            let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+            (StatusCode::OK, headers, body).into_response()
+        }
         Err(error) => {
-            let fault = Fault::of(&error);
             if let VaultError::Unavailable { source } = &error {
                 tracing::warn!(error = %source, "the vault is away");
             }
-            (fault.status(), serde_json::to_vec(&fault))
+            refused(&Fault::of(&error))
         }
-    };
-    let body = body.expect("messages of the vault always serialise");
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (status, headers, body).into_response()
+    }
 }
 
 async fn create(State(vault): State<Arc<dyn Vault>>, body: Bytes) -> Response {

@@ -177,12 +177,14 @@ fn project_plan(revision: i64) -> ProjectPlan {
             enabled_by_default: true,
             has_response: false,
             response_timeout_seconds: 55,
+            order: Default::default(),
         }],
         choices: HashMap::from([(user.clone(), HashMap::from([(workflow, false)]))]),
-        disabled_users: vec![user],
+        disabled_users: [user].into(),
         integrations: Vec::new(),
         secrets: std::collections::BTreeMap::new(),
         signing_keys: Vec::new(),
+        queue: Default::default(),
     }
 }
 

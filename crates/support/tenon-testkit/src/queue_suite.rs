@@ -7,31 +7,43 @@
 //!
 //! | Without this guard | these fail, and the random sequences with them |
 //! |---|---|
-//! | fence check in `ack` | `only_the_holder_finishes_a_job`, `a_zombie_cannot_finish_a_reclaimed_job` |
-//! | fence check in `nack` | `a_zombie_cannot_give_back_a_reclaimed_job` |
+//! | fence check in `ack` and `nack` | `only_the_holder_finishes_a_job`, `a_zombie_cannot_finish_a_reclaimed_job`, `a_zombie_cannot_give_back_a_reclaimed_job` |
 //! | fence check in `beat` | `a_beat_reports_a_lease_that_another_took` |
-//! | only earlier generations are taken up again | `a_beat_does_not_revive_a_finished_job` |
+//! | only what was forgotten is taken up again | `a_beat_does_not_revive_a_finished_job`, `removed_jobs_are_gone_from_everywhere` |
 //! | generation check | `a_new_generation_empties_the_queues`, `an_older_generation_is_turned_away` |
 //! | "is it known" in `push` | `pushing_twice_keeps_one`, `repeating_changes_nothing` |
 //! | a counter that grows | `fences_grow_with_every_claim`, `a_zombie_cannot_finish_a_reclaimed_job` |
+//! | a job costs one over the weight | `weights_share_the_claims` |
+//! | who left ahead of the others is remembered | `who_drains_now_and_then_gains_nothing` |
+//! | running jobs count against `running_max` | `no_more_run_than_the_terms_allow` |
+//! | the lowest id of a lane goes first | `a_lane_is_in_order_however_it_was_pushed`, `a_lower_id_goes_before_one_that_is_delayed` |
+//! | lanes wait for leases without a known lane | `a_lane_waits_for_leases_from_before_a_loss` |
 
+mod lanes;
 mod leases;
+mod limits;
 mod order;
 mod random;
 mod recovery;
 mod service;
+mod turns;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use lanes::*;
 pub use leases::*;
+pub use limits::*;
 pub use order::*;
 pub use random::*;
 pub use recovery::*;
 pub use service::*;
 use tenon_domain::{QueueName, RunId};
-use tenon_exec::ports::queue::{Claimed, DueMs, Generation, JobQueue, Lease, Push};
+use tenon_exec::ports::queue::{
+    Ask, Claimed, Depth, DueMs, Generation, JobQueue, Lease, Push, Shard, Source, Terms,
+};
+pub use turns::*;
 
 /// A lease that does not lapse during a test.
 const LONG: Duration = Duration::from_secs(3600);
@@ -65,6 +77,7 @@ macro_rules! queue_suite {
             a_job_given_back_stands_first,
             a_job_given_back_with_a_due_time_is_delayed,
             a_repair_stays_flagged,
+            priorities_go_before_age,
             concurrent_claimers_never_share_a_job,
             fences_grow_with_every_claim,
             only_the_holder_finishes_a_job,
@@ -78,6 +91,7 @@ macro_rules! queue_suite {
             a_queue_without_a_generation_asks_for_recovery,
             a_queue_that_forgot_asks_for_recovery,
             a_beat_takes_up_what_the_service_forgot,
+            what_was_taken_up_again_and_lapsed_is_forgotten,
             a_beat_does_not_take_what_was_pushed_again,
             an_older_generation_is_turned_away,
             a_new_generation_empties_the_queues,
@@ -85,11 +99,39 @@ macro_rules! queue_suite {
             the_queue_knows_what_it_holds,
             depth_counts_each_place,
             queues_do_not_mix,
-            a_push_is_listed_as_active,
-            a_push_by_another_handle_ends_a_wait,
-            a_push_before_the_wait_ends_it,
+            an_overview_lists_what_queues_hold,
+            an_overview_goes_on_in_pages,
+            a_push_by_another_handle_is_news,
+            a_push_before_the_wait_is_news,
             a_wait_without_pushes_ends_by_itself,
+            a_source_that_has_work_already_is_no_news,
+            a_job_given_back_is_news,
+            a_call_for_help_reaches_the_others,
             large_batches_are_taken_whole,
+            queues_that_wait_share_a_claim,
+            turns_go_round_until_the_claim_is_full,
+            weights_share_the_claims,
+            a_flood_does_not_keep_others_waiting,
+            who_drains_now_and_then_gains_nothing,
+            queues_are_passed_over_where_asked,
+            a_claim_says_whether_more_is_ready,
+            no_more_run_than_the_terms_allow,
+            no_more_start_than_the_rate_allows,
+            a_slow_rate_gives_one_at_a_time,
+            a_paused_queue_keeps_its_jobs,
+            a_dedicated_queue_is_a_source_of_its_own,
+            a_dedicated_queue_at_its_limit_is_news_again,
+            terms_are_kept_for_a_queue_that_is_empty,
+            a_lane_in_order_runs_one_at_a_time,
+            a_lane_keeps_its_turn_while_a_job_is_delayed,
+            a_lane_keeps_its_turn_over_a_lapsed_lease,
+            a_lane_is_in_order_however_it_was_pushed,
+            a_lower_id_goes_before_one_that_is_delayed,
+            a_removed_job_leaves_its_lane,
+            lanes_do_not_wait_for_each_other,
+            a_lane_of_two_has_room_for_two,
+            a_delayed_job_makes_room_in_its_lane,
+            a_lane_waits_for_leases_from_before_a_loss,
             any_sequence_behaves_as_the_model,
         );
     };
@@ -133,11 +175,44 @@ impl Bench {
     }
 
     async fn push(&self, jobs: &[Push]) {
-        self.handle.push(&self.name, jobs).await.expect("a push works");
+        let jobs: Vec<_> = jobs.iter().map(|job| (self.name.clone(), *job)).collect();
+        self.handle.push(&jobs).await.expect("a push works");
     }
 
+    fn shard(&self) -> Shard {
+        self.handle.shard_of(&self.name)
+    }
+
+    fn source(&self) -> Source {
+        Source::Shared(self.shard())
+    }
+
+    /// Another queue of the same shard, with the same handle.
+    fn neighbour(&self, number: usize) -> Self {
+        let names = (0..).map(|at| QueueName::new(format!("neighbour-{at}")));
+        let mut in_shard = names.filter(|name| self.handle.shard_of(name) == self.shard());
+        let name = in_shard.nth(number).expect("there are names without end");
+        Self { handle: Arc::clone(&self.handle), name }
+    }
+
+    async fn set_terms(&self, terms: Terms) {
+        let told = self.handle.set_terms(&[(self.name.clone(), terms)]).await;
+        told.expect("setting terms works");
+    }
+
+    /// Claims from the shard.
     async fn claim(&self, max: usize, ttl: Duration) -> Claimed {
-        self.handle.claim(&self.name, max, ttl).await.expect("a claim works")
+        self.claim_as(&ask(max, ttl)).await
+    }
+
+    async fn claim_as(&self, ask: &Ask) -> Claimed {
+        self.handle.claim(&self.source(), ask).await.expect("a claim works")
+    }
+
+    /// Claims from the queue as a dedicated one.
+    async fn claim_dedicated(&self, max: usize) -> Claimed {
+        let source = Source::Dedicated(self.name.clone());
+        self.handle.claim(&source, &ask(max, LONG)).await.expect("a claim works")
     }
 
     /// Claims one job that must be there.
@@ -147,34 +222,74 @@ impl Bench {
     }
 
     async fn beat(&self, lease: Lease, ttl: Duration) -> Vec<RunId> {
-        self.handle.beat(&self.name, &[lease], ttl).await.expect("a beat works")
+        let leases = [(self.name.clone(), lease)];
+        self.handle.beat(self.shard(), &leases, ttl).await.expect("a beat works")
     }
 
     async fn ack(&self, lease: Lease) {
-        self.handle.ack(&self.name, &[lease]).await.expect("an ack works");
+        self.handle.ack(self.shard(), &[lease]).await.expect("an ack works");
+    }
+
+    async fn ack_all(&self, claimed: &Claimed) {
+        self.handle.ack(self.shard(), &leases(claimed)).await.expect("an ack works");
     }
 
     async fn nack(&self, lease: Lease, due: Option<DueMs>) {
-        self.handle.nack(&self.name, lease, due).await.expect("a nack works");
+        self.nack_all(&[(lease, due)]).await;
+    }
+
+    async fn nack_all(&self, leases: &[(Lease, Option<DueMs>)]) {
+        self.handle.nack(self.shard(), leases).await.expect("a nack works");
     }
 
     async fn reap(&self) -> usize {
-        self.handle.reap(&self.name).await.expect("a reap works")
+        self.handle.reap(self.shard()).await.expect("a reap works")
+    }
+
+    async fn remove(&self, run: RunId) {
+        self.handle.remove(&self.name, &[run]).await.expect("removing works");
     }
 
     async fn knows(&self, run: RunId) -> bool {
         self.handle.known(&self.name, &[run]).await.expect("asking works")[0]
     }
 
-    /// Places as (ready, delayed, running).
+    async fn places(&self) -> Depth {
+        self.handle.depth(&self.name).await.expect("counting works")
+    }
+
+    /// Places as (ready, delayed, running) of a queue in which nothing is held.
     async fn depth(&self) -> (u64, u64, u64) {
-        let depth = self.handle.depth(&self.name).await.expect("counting works");
+        let depth = self.places().await;
+        assert_eq!(depth.held, 0);
         (depth.ready, depth.delayed, depth.running)
+    }
+
+    /// The ready job that an overview says is next.
+    async fn next(&self) -> Option<RunId> {
+        let states = self.handle.overview(self.shard(), 0).await.expect("looking works");
+        states.into_iter().find(|state| state.queue == self.name)?.next
+    }
+
+    /// Takes news until there are none, as a handle may begin by saying that it missed some.
+    async fn hear_all(&self) {
+        for _ in 0..50 {
+            let news = self.handle.news(Duration::from_millis(100)).await;
+            if news == tenon_exec::ports::queue::News::Nothing {
+                return;
+            }
+        }
+        panic!("there are always news");
     }
 }
 
+/// One queue may take the whole claim.
+fn ask(max: usize, ttl: Duration) -> Ask {
+    Ask { max, max_of_queue: max.max(1), ttl, except: Vec::new() }
+}
+
 fn push_now(run: RunId) -> Push {
-    Push { run, due: None, is_recovered: false }
+    Push::now(run)
 }
 
 fn runs(claimed: &Claimed) -> Vec<RunId> {

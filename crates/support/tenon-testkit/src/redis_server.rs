@@ -2,7 +2,6 @@
 //!
 //! It speaks just enough RESP to control the server, so that the kit needs no Redis client.
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -11,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
+
+use crate::redis_command;
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -64,27 +65,9 @@ impl RedisServer {
     ///
     /// When the server does not answer, or answers with an error.
     pub fn command(&self, words: &[&str]) -> anyhow::Result<String> {
-        let mut stream = UnixStream::connect(self.socket()).context("failed to connect")?;
+        let stream = UnixStream::connect(self.socket()).context("failed to connect")?;
         stream.set_read_timeout(Some(START_TIMEOUT))?;
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-        stream.write_all(request.as_bytes())?;
-        let mut reader = BufReader::new(stream);
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let line = line.trim_end();
-        match line.split_at_checked(1) {
-            Some(("-", error)) => bail!("redis answered `{words:?}` with `{error}`"),
-            Some(("$", bytes)) if bytes != "-1" => {
-                let mut text = vec![0; bytes.parse()?];
-                reader.read_exact(&mut text)?;
-                Ok(String::from_utf8_lossy(&text).into_owned())
-            }
-            Some((_, rest)) => Ok(rest.to_owned()),
-            None => bail!("redis closed the connection"),
-        }
+        redis_command::exchange(stream, words)
     }
 
     /// Ends the server at once, as a crash does (SIGKILL).

@@ -444,6 +444,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get how the queue is served */
+        get: operations["get_project_queue"];
+        /**
+         * Set how the queue is served
+         * @description As a whole: what is left out has its default. Needs the installation's key
+         *     (`api.installation_key_file`) in place of a project's.
+         */
+        put: operations["put_project_queue"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/runs": {
         parameters: {
             query?: never;
@@ -593,6 +615,27 @@ export interface paths {
          * @description Whole, however large it is.
          */
         get: operations["get_run_value"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/runs/{run}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a run does not go on
+         * @description From its row, its latest steps and its queue: what it waits for, until when, and what is before
+         *     it. A run that has ended says how.
+         */
+        get: operations["why_run"];
         put?: never;
         post?: never;
         delete?: never;
@@ -906,6 +949,73 @@ export interface paths {
          * @description Newest first.
          */
         get: operations["list_workflow_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List queues
+         * @description Those that hold anything or are not served in the usual way, the deepest first. Needs the
+         *     installation's key (`api.installation_key_file`) in place of a project's.
+         */
+        get: operations["list_queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{project}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a queue
+         * @description Needs the installation's key (`api.installation_key_file`) in place of a project's.
+         */
+        get: operations["get_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how a queue is served
+         * @description The leader of the installation acts on it within a moment. Needs the installation's key
+         *     (`api.installation_key_file`) in place of a project's.
+         */
+        patch: operations["change_queue"];
+        trace?: never;
+    };
+    "/api/v1/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List workers
+         * @description Those that gave a sign of life in the last seconds. Needs the installation's key
+         *     (`api.installation_key_file`) in place of a project's.
+         */
+        get: operations["list_workers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1481,6 +1591,55 @@ export interface components {
             /** @description Pass it as `cursor` to go on; null at the end. */
             next?: string | null;
         };
+        /** @description How a project's queue is served. */
+        ProjectQueue: {
+            /**
+             * Format: int32
+             * @description Its share against other queues that wait.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description Runs that may go on at a time; null is without limit.
+             */
+            running_max?: number | null;
+            /**
+             * Format: double
+             * @description Runs that may start in a second; null is without limit.
+             */
+            starts_per_second?: number | null;
+            /**
+             * Format: int32
+             * @description Calls of steps that one worker process has under way at a time to one connector; null is
+             *     the installation's limit.
+             */
+            calls_per_connector_max?: number | null;
+        };
+        /** @description How a project's queue is to be served. What is left out has its default. */
+        ProjectQueueRequest: {
+            /**
+             * Format: int32
+             * @description Its share against other queues that wait: twice the weight is twice the share.
+             * @default 10
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description Runs that may go on at a time; no limit when left out.
+             */
+            running_max?: number | null;
+            /**
+             * Format: double
+             * @description Runs that may start in a second; no limit when left out.
+             */
+            starts_per_second?: number | null;
+            /**
+             * Format: int32
+             * @description Calls of steps that one worker process has under way at a time to one connector; when left
+             *     out, the installation's `integrations.calls_per_connector_max`.
+             */
+            calls_per_connector_max?: number | null;
+        };
         /** @description A project to make. */
         ProjectRequest: {
             /** @description What people call it, 1 to 100 characters; no other project has it. */
@@ -1548,6 +1707,72 @@ export interface components {
             /** @description Whether there was none before. */
             created: boolean;
         };
+        /** @description The queue of a project. */
+        Queue: {
+            /**
+             * Format: uuid
+             * @description Its project.
+             */
+            project: string;
+            /**
+             * Format: int64
+             * @description Jobs that could start.
+             */
+            ready: number;
+            /**
+             * Format: int64
+             * @description Jobs that wait for a time.
+             */
+            delayed: number;
+            /**
+             * Format: int64
+             * @description Jobs that wait for another one of their workflow or key.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Jobs that workers have.
+             */
+            running: number;
+            /**
+             * Format: int64
+             * @description How long ago the job was accepted that would start next.
+             */
+            oldest_age_ms: number;
+            mode: components["schemas"]["QueueMode"];
+            /** @description Whether it has workers of its own now. */
+            dedicated: boolean;
+            /** @description Whether nothing of it is started for now. */
+            paused: boolean;
+            /**
+             * Format: int32
+             * @description How many workers it has while it is dedicated; null is the installation's number.
+             */
+            workers?: number | null;
+            /** @description Workers that serve it first, by machine and process. Others help where they have room. */
+            owners: string[];
+        };
+        /** @description What to change of a queue; what is left out stays. */
+        QueueChangeRequest: {
+            mode?: components["schemas"]["QueueMode"] | null;
+            /** @description Whether nothing of it is started. Work is accepted still. */
+            paused?: boolean | null;
+            /**
+             * Format: int32
+             * @description How many workers it has while it is dedicated, where there are enough; null is the
+             *     installation's number.
+             */
+            workers?: number | null;
+        };
+        /** @description Queues, the deepest first. */
+        QueueList: {
+            queues: components["schemas"]["Queue"][];
+        };
+        /**
+         * @description Who decides whether a queue has workers of its own.
+         * @enum {string}
+         */
+        QueueMode: "automatic" | "dedicated" | "shared";
         /** @description How to replay. */
         ReplayRequest: {
             /**
@@ -1849,6 +2074,109 @@ export interface components {
          * @enum {string}
          */
         WebhookScopeView: "app" | "account";
+        /** @description What keeps a run. */
+        Why: {
+            /** Format: uuid */
+            run: string;
+            status: components["schemas"]["RunStatus"];
+            /** @description All that keeps it, the most telling first; at least one. */
+            reasons: components["schemas"]["WhyReason"][];
+        };
+        /** @description One thing that keeps a run. */
+        WhyReason: {
+            /**
+             * @description A word for programs: `ended`, `delay`, `retry`, `provider_limit`, `system_retry`,
+             *     `queue_away`, `missing`, `queued`, `no_worker`, `queued_or_running`, `at_cap`, `held`, `queue_paused`, `moving`, `running` or
+             *     `taken_over`. More may come.
+             */
+            code: string;
+            /** @description The same for people. */
+            message: string;
+            /** @description The step that it is about. */
+            step?: string | null;
+            /**
+             * Format: int32
+             * @description The attempt that failed.
+             */
+            attempt?: number | null;
+            /**
+             * Format: date-time
+             * @description When it goes on.
+             */
+            until?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended, or when its last recorded step did.
+             */
+            since?: string | null;
+            error?: components["schemas"]["StepError"] | null;
+            /**
+             * Format: int64
+             * @description Jobs of the project that are ready.
+             */
+            ready?: number | null;
+            /**
+             * Format: int64
+             * @description Jobs of the project that run.
+             */
+            running?: number | null;
+            /**
+             * Format: int32
+             * @description Runs that the project may have at a time.
+             */
+            running_max?: number | null;
+            /**
+             * Format: int64
+             * @description Jobs of the project that wait for others of their lane.
+             */
+            held?: number | null;
+            /**
+             * Format: int32
+             * @description How often a worker died under the run.
+             */
+            times?: number | null;
+        };
+        /** @description A worker process. */
+        Worker: {
+            /** Format: uuid */
+            id: string;
+            /** @description Its machine and process. */
+            address: string;
+            /** Format: int64 */
+            uptime_ms: number;
+            /**
+             * Format: int32
+             * @description Runs that it can execute at once.
+             */
+            slots: number;
+            /**
+             * Format: int32
+             * @description Runs that it executes.
+             */
+            in_flight: number;
+            state: components["schemas"]["WorkerState"];
+            /** @description What it serves first: `shared:<shard>` or `dedicated:<project>`; at most 64. */
+            sources: string[];
+        };
+        /** @description The workers of the installation. */
+        WorkerList: {
+            workers: components["schemas"]["Worker"][];
+            /**
+             * Format: int32
+             * @description How many there should be, by the leader; null while there has been none.
+             */
+            desired?: number | null;
+            /**
+             * Format: int64
+             * @description The number of the leader's time in office; null while there has been none.
+             */
+            term?: number | null;
+        };
+        /**
+         * @description What a worker is about to do.
+         * @enum {string}
+         */
+        WorkerState: "working" | "leaving" | "stopping";
         /** @description A workflow. */
         Workflow: {
             /** Format: uuid */
@@ -2998,6 +3326,72 @@ export interface operations {
             };
         };
     };
+    get_project_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the queue is served */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectQueue"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_project_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectQueueRequest"];
+            };
+        };
+        responses: {
+            /** @description How the queue is served */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectQueue"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_runs: {
         parameters: {
             query?: {
@@ -3289,6 +3683,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    why_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                /** @description The run. */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What keeps the run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
                 };
             };
             /** @description What went wrong */
@@ -4010,6 +4437,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VersionList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_queues: {
+        parameters: {
+            query?: {
+                /** @description Queues in the answer. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queues */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project whose queue it is. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queue */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project whose queue it is. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueChangeRequest"];
+            };
+        };
+        responses: {
+            /** @description The queue */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The workers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerList"];
                 };
             };
             /** @description What went wrong */

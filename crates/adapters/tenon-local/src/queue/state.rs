@@ -1,317 +1,574 @@
-//! One queue as plain data: what is ready, delayed and leased.
+//! One shard as plain data: its queues, whose turn it is, and who holds what.
 //!
 //! Pure: time comes in as arguments, nothing here waits or locks. Every operation is O(1) or
-//! O(log n) a job.
+//! O(log n) a job; a claim is so in the queues it passes, never in all of them.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::time::{Duration, Instant};
+mod line;
+mod queue;
 
-use tenon_domain::RunId;
-use tenon_exec::ports::queue::{Claimed, ClaimedJob, Depth, DueMs, Fence, Generation, Lease, Push};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tenon_domain::{QueueName, RunId};
+use tenon_exec::ports::queue::{
+    Ask, Claimed, ClaimedJob, Depth, DueMs, Fence, Generation, Lease, Push, Shard, Source, Terms,
+};
+
+use self::queue::QueueState;
 
 /// Jobs that one call promotes, claims or reaps at most.
 const BATCH_MAX: usize = 500;
 
-/// Places of removed jobs in the ready line that are kept until they are worth a clean-up.
-const GAPS_MIN: usize = 1024;
+/// How long a job that was given back without a known lane keeps lanes shut, in ms. The sweep
+/// pushes it again before.
+const SHUT_MS: u64 = 10_000;
+
+/// When queues that wait for leases without a known lane are looked at again, in ms.
+const LOOK_AGAIN_MS: i64 = 500;
+
+/// Buckets of starts that are kept before the full ones are dropped.
+const BUCKETS_MAX: usize = 1_024;
 
 /// When a lease lapses: milliseconds on the monotonic clock of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lapse(pub(super) u64);
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Flags {
-    is_recovered: bool,
-    is_reaped: bool,
-}
-
+/// The moment of a call, on both clocks.
 #[derive(Debug, Clone, Copy)]
-enum Place {
-    /// In the ready line, where the same ticket stands. Another ticket there is a gap.
-    Ready {
-        ticket: u64,
-    },
-    Delayed {
-        due: DueMs,
-    },
-    Running {
-        fence: Fence,
-        lapse: Lapse,
-    },
+pub(super) struct Now {
+    pub(super) due: DueMs,
+    pub(super) lapse: Lapse,
 }
 
+type Name = Arc<QueueName>;
+
+#[derive(Debug, Clone)]
+struct Owner {
+    queue: Name,
+    fence: Fence,
+    lapse: Lapse,
+}
+
+/// Virtual time of the turns: what a job costs is one over the weight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Time(f64);
+
+impl Eq for Time {}
+
+impl PartialOrd for Time {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Time {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+/// Starts that a queue has saved up, and when that was so.
 #[derive(Debug, Clone, Copy)]
-struct Job {
-    flags: Flags,
-    place: Place,
+struct Saved {
+    starts: f64,
+    at: DueMs,
 }
 
-/// One queue.
+/// One shard.
 #[derive(Debug)]
-pub(super) struct QueueState {
+pub(super) struct ShardState {
+    shard: Shard,
     generation: Generation,
     counter: u32,
-    next_ticket: u64,
-    /// Every job of the queue and where it is.
-    jobs: HashMap<RunId, Job>,
-    /// The line, with gaps where a job was removed.
-    ready: VecDeque<(RunId, u64)>,
-    ready_count: usize,
-    delayed: BTreeSet<(DueMs, RunId)>,
+    queues: HashMap<Name, QueueState>,
+    owners: HashMap<RunId, Owner>,
     lapses: BTreeSet<(Lapse, RunId)>,
-    pushed_at: Instant,
+    /// Queues that have something to hand out.
+    turns: BTreeSet<(Time, Name)>,
+    turn: Time,
+    /// Queues that left the turns ahead of the others.
+    left: HashMap<Name, Time>,
+    due: BTreeSet<(DueMs, Name)>,
+    paced: BTreeSet<(DueMs, Name)>,
+    terms: HashMap<QueueName, Terms>,
+    saved: HashMap<QueueName, Saved>,
+    fresh: Vec<Source>,
 }
 
-impl QueueState {
-    pub(super) fn new(generation: Generation) -> Self {
+impl ShardState {
+    pub(super) fn new(shard: Shard, generation: Generation) -> Self {
         Self {
+            shard,
             generation,
             counter: 0,
-            next_ticket: 0,
-            jobs: HashMap::new(),
-            ready: VecDeque::new(),
-            ready_count: 0,
-            delayed: BTreeSet::new(),
+            queues: HashMap::new(),
+            owners: HashMap::new(),
             lapses: BTreeSet::new(),
-            pushed_at: Instant::now(),
+            turns: BTreeSet::new(),
+            turn: Time(0.0),
+            left: HashMap::new(),
+            due: BTreeSet::new(),
+            paced: BTreeSet::new(),
+            terms: HashMap::new(),
+            saved: HashMap::new(),
+            fresh: Vec::new(),
         }
     }
 
-    /// Forgets what belongs to another generation.
+    /// Forgets what belongs to another generation, but not how queues are served.
     pub(super) fn enter(&mut self, generation: Generation) {
         if self.generation != generation {
-            *self = Self::new(generation);
+            let terms = std::mem::take(&mut self.terms);
+            *self = Self { terms, ..Self::new(self.shard, generation) };
         }
     }
 
-    pub(super) fn push(&mut self, jobs: &[Push], now: DueMs, pushed_at: Instant) {
-        self.pushed_at = pushed_at;
-        for push in jobs {
-            if self.jobs.contains_key(&push.run) {
-                continue;
-            }
-            let flags = Flags { is_recovered: push.is_recovered, is_reaped: false };
-            match push.due {
-                Some(due) if due > now => self.delay(push.run, flags, due),
-                _ => self.line_up(push.run, flags, VecDeque::push_back),
-            }
-        }
+    /// Sources that have work again since the last call.
+    pub(super) fn take_fresh(&mut self) -> Vec<Source> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    pub(super) fn push(&mut self, queue: &QueueName, push: &Push, now: Now) {
+        let name = self.name(queue);
+        self.queues.entry(Arc::clone(&name)).or_default().push(push, now.due);
+        self.settle(&name, now);
     }
 
     /// `None` when the generation's fences are used up.
-    pub(super) fn claim(&mut self, max: usize, now: DueMs, lapse: Lapse) -> Option<Claimed> {
+    pub(super) fn claim(
+        &mut self,
+        source: &Source,
+        ask: &Ask,
+        lapse: Lapse,
+        now: Now,
+    ) -> Option<Claimed> {
         self.promote(now);
-        let mut claimed = Claimed {
-            fence: Fence::new(self.generation, self.counter),
-            jobs: Vec::with_capacity(max.min(BATCH_MAX).min(self.ready_count)),
-            next_due: self.delayed.first().map(|(due, _)| *due),
+        let max = ask.max.min(BATCH_MAX);
+        let fence = Fence::new(self.generation, self.counter.checked_add(1)?);
+        let mut grant =
+            Grant { fence, lapse, now, max, of_turn: ask.max_of_queue.max(1), jobs: Vec::new() };
+        let has_more = match source {
+            Source::Shared(_) => self.claim_shared(ask, &mut grant),
+            Source::Dedicated(queue) => self.claim_dedicated(queue, ask, &mut grant),
         };
-        if max == 0 || self.ready_count == 0 {
-            return Some(claimed);
+        // The claimer knows by `has_more` what is left here.
+        self.fresh.retain(|fresh| fresh != source);
+        if !grant.jobs.is_empty() {
+            self.counter += 1;
         }
-        self.counter = self.counter.checked_add(1)?;
-        claimed.fence = Fence::new(self.generation, self.counter);
-        while claimed.jobs.len() < max.min(BATCH_MAX) {
-            let Some((run, ticket)) = self.ready.pop_front() else { break };
-            let Some(job) = self.jobs.get_mut(&run) else { continue };
-            if !matches!(job.place, Place::Ready { ticket: held } if held == ticket) {
-                continue;
-            }
-            job.place = Place::Running { fence: claimed.fence, lapse };
-            let Flags { is_recovered, is_reaped } = job.flags;
-            self.lapses.insert((lapse, run));
-            self.ready_count -= 1;
-            claimed.jobs.push(ClaimedJob { run, is_recovered, is_reaped });
-        }
-        Some(claimed)
+        let dues = [self.due.first(), self.paced.first()];
+        let next_due = dues.into_iter().flatten().map(|(due, _)| *due).min();
+        Some(Claimed {
+            fence: Fence::new(self.generation, self.counter),
+            jobs: grant.jobs,
+            next_due,
+            has_more,
+        })
     }
 
-    pub(super) fn beat(&mut self, leases: &[Lease], lapse: Lapse) -> Vec<RunId> {
+    fn claim_shared(&mut self, ask: &Ask, grant: &mut Grant) -> bool {
+        // A queue whose turn gave nothing has only jobs that wait for their lanes.
+        let mut barren: Vec<Name> = Vec::new();
+        while grant.jobs.len() < grant.max {
+            let is_asked = |entry: &&(Time, Name)| {
+                !ask.except.contains(&entry.1) && !barren.contains(&entry.1)
+            };
+            let Some((time, name)) = self.turns.iter().find(is_asked).cloned() else { break };
+            self.turn = self.turn.max(time);
+            let taken = self.serve(&name, false, grant);
+            if taken == 0 {
+                barren.push(name);
+            }
+        }
+        let turn = self.turn;
+        self.left.retain(|_, time| *time > turn);
+        if self.turns.is_empty() {
+            self.left.clear();
+        }
+        let is_excepted = |(_, name): &(Time, Name)| ask.except.contains(name);
+        self.turns.iter().any(|entry| !is_excepted(entry))
+    }
+
+    fn claim_dedicated(&mut self, queue: &QueueName, ask: &Ask, grant: &mut Grant) -> bool {
+        let is_known = self.queues.contains_key(queue) && !ask.except.contains(queue);
+        if !is_known || !self.terms_of(queue).is_dedicated {
+            return false;
+        }
+        let name = self.name(queue);
+        while grant.jobs.len() < grant.max && self.serve(&name, true, grant) > 0 {}
+        self.is_open(&name, grant.now)
+    }
+
+    /// One turn of a queue; answers how many jobs it gave.
+    fn serve(&mut self, name: &Name, is_dedicated: bool, grant: &mut Grant) -> usize {
+        let terms = self.terms_of(name);
+        let mut want = grant.of_turn.min(grant.max - grant.jobs.len());
+        if terms.is_paused || terms.is_dedicated != is_dedicated {
+            want = 0;
+        }
+        let Some(queue) = self.queues.get_mut(name) else { return 0 };
+        if let Some(max) = terms.running_max {
+            want = want.min((max as usize).saturating_sub(queue.running()));
+        }
+        let saved = terms
+            .starts_per_second
+            .map(|rate| (rate, self.saved_starts(name, rate, grant.now.due)));
+        if let Some((_, starts)) = saved {
+            want = want.min(starts as usize);
+        }
+        let Some(queue) = self.queues.get_mut(name) else { return 0 };
+        let taken = queue.take(want, grant.now.due, grant.now.lapse);
+        for (run, flags) in &taken {
+            let owner = Owner { queue: Arc::clone(name), fence: grant.fence, lapse: grant.lapse };
+            self.owners.insert(*run, owner);
+            self.lapses.insert((grant.lapse, *run));
+            grant.jobs.push(ClaimedJob {
+                run: *run,
+                queue: QueueName::clone(name),
+                is_recovered: flags.is_recovered,
+                is_reaped: flags.is_reaped,
+            });
+        }
+        if let Some((rate, starts)) = saved {
+            self.pace(name, rate, starts - taken.len() as f64, grant.now.due);
+        }
+        self.charge(name, taken.len() as f64 / f64::from(terms.weight.clamp(1, 1_000)));
+        self.settle(name, grant.now);
+        taken.len()
+    }
+
+    /// Moves a queue back by what its turn cost.
+    fn charge(&mut self, name: &Name, cost: f64) {
+        let Some(queue) = self.queues.get_mut(name) else { return };
+        let Some(at) = queue.turn_at else { return };
+        queue.turn_at = Some(at + cost);
+        self.turns.remove(&(Time(at), Arc::clone(name)));
+        self.turns.insert((Time(at + cost), Arc::clone(name)));
+    }
+
+    fn saved_starts(&self, name: &QueueName, rate: f64, now: DueMs) -> f64 {
+        if rate <= 0.0 {
+            return 0.0;
+        }
+        let most = rate.max(1.0);
+        let Some(saved) = self.saved.get(name) else { return most };
+        let passed_ms = (now.0 - saved.at.0).max(0) as f64;
+        (saved.starts + passed_ms * rate / 1_000.0).min(most)
+    }
+
+    /// Notes what is saved up now, and when the next start may be where that is not one.
+    fn pace(&mut self, name: &Name, rate: f64, starts: f64, now: DueMs) {
+        if self.saved.len() >= BUCKETS_MAX {
+            let Self { saved, terms, .. } = self;
+            saved.retain(|name, saved| {
+                let rate = terms.get(name).and_then(|terms| terms.starts_per_second);
+                rate.is_some_and(|rate| {
+                    let passed_ms = (now.0 - saved.at.0).max(0) as f64;
+                    saved.starts + passed_ms * rate / 1_000.0 < rate.max(1.0)
+                })
+            });
+        }
+        self.saved.insert(QueueName::clone(name), Saved { starts, at: now });
+        if starts < 1.0 && rate > 0.0 {
+            let wait_ms = ((1.0 - starts) * 1_000.0 / rate).ceil().max(1.0);
+            self.pace_until(name, DueMs(now.0.saturating_add(wait_ms as i64)));
+        }
+    }
+
+    fn pace_until(&mut self, name: &Name, due: DueMs) {
+        let Some(queue) = self.queues.get_mut(name) else { return };
+        if let Some(former) = queue.paced_until.replace(due) {
+            self.paced.remove(&(former, Arc::clone(name)));
+        }
+        self.paced.insert((due, Arc::clone(name)));
+    }
+
+    fn unpace(&mut self, name: &Name) {
+        let Some(queue) = self.queues.get_mut(name) else { return };
+        if let Some(former) = queue.paced_until.take() {
+            self.paced.remove(&(former, Arc::clone(name)));
+        }
+    }
+
+    pub(super) fn beat(
+        &mut self,
+        leases: &[(QueueName, Lease)],
+        lapse: Lapse,
+        now: Now,
+    ) -> Vec<RunId> {
         let mut lost = Vec::new();
-        for lease in leases {
+        for (queue, lease) in leases {
             // Only a lease of an earlier generation can have been forgotten; one of this
             // generation that is not known was finished or removed.
             let is_forgotten = lease.fence < Fence::new(self.generation, 0);
-            match self.jobs.entry(lease.run) {
-                Entry::Occupied(mut job) => match job.get().place {
-                    Place::Running { fence, lapse: held } if fence == lease.fence => {
-                        self.lapses.remove(&(held, lease.run));
-                        job.get_mut().place = Place::Running { fence, lapse };
-                    }
-                    _ => {
-                        lost.push(lease.run);
-                        continue;
-                    }
-                },
-                Entry::Vacant(vacant) if is_forgotten => {
-                    vacant.insert(Job {
-                        flags: Flags { is_recovered: true, is_reaped: false },
-                        place: Place::Running { fence: lease.fence, lapse },
-                    });
-                }
-                Entry::Vacant(_) => {
+            let is_known = self.queues.get(queue).is_some_and(|queue| queue.knows(&lease.run));
+            if let Some(owner) = self.owners.get_mut(&lease.run) {
+                if owner.fence != lease.fence {
                     lost.push(lease.run);
                     continue;
                 }
+                self.lapses.remove(&(owner.lapse, lease.run));
+                owner.lapse = lapse;
+            } else if is_forgotten && !is_known {
+                let name = self.name(queue);
+                self.queues.entry(Arc::clone(&name)).or_default().adopt(lease.run);
+                self.settle(&name, now);
+                self.owners.insert(lease.run, Owner { queue: name, fence: lease.fence, lapse });
+            } else {
+                lost.push(lease.run);
+                continue;
             }
             self.lapses.insert((lapse, lease.run));
         }
         lost
     }
 
-    pub(super) fn ack(&mut self, leases: &[Lease]) {
+    pub(super) fn ack(&mut self, leases: &[Lease], now: Now) {
         for lease in leases {
-            self.take_held(*lease);
+            let Some(name) = self.end(*lease) else { continue };
+            if let Some(queue) = self.queues.get_mut(&name) {
+                queue.finish(lease.run, now.due);
+            }
+            self.settle(&name, now);
         }
     }
 
-    /// Whether the lease was held.
-    pub(super) fn nack(&mut self, lease: Lease, due: Option<DueMs>) -> bool {
-        let Some(job) = self.take_held(lease) else { return false };
-        // The crash that `is_reaped` told of has been told; what needs a check still does.
-        let flags = Flags { is_reaped: false, ..job.flags };
-        match due {
-            None => self.line_up(lease.run, flags, VecDeque::push_front),
-            Some(due) => self.delay(lease.run, flags, due),
+    pub(super) fn nack(&mut self, leases: &[(Lease, Option<DueMs>)], now: Now) {
+        // The first one comes to stand first.
+        for (lease, due) in leases.iter().rev() {
+            let Some(name) = self.end(*lease) else { continue };
+            if let Some(queue) = self.queues.get_mut(&name) {
+                queue.give_back(lease.run, *due, false, now.due, shut_until(now));
+            }
+            self.settle(&name, now);
         }
-        true
     }
 
-    pub(super) fn reap(&mut self, now: Lapse) -> usize {
+    pub(super) fn reap(&mut self, now: Now) -> usize {
         let lapsed: Vec<_> = self
             .lapses
             .iter()
-            .take_while(|(lapse, _)| *lapse <= now)
+            .take_while(|(lapse, _)| *lapse <= now.lapse)
             .take(BATCH_MAX)
             .copied()
             .collect();
         // The one that lapsed first comes to stand first.
         for (lapse, run) in lapsed.iter().rev() {
             self.lapses.remove(&(*lapse, *run));
-            let flags = Flags { is_recovered: true, is_reaped: true };
-            self.line_up(*run, flags, VecDeque::push_front);
+            let Some(owner) = self.owners.remove(run) else { continue };
+            if let Some(queue) = self.queues.get_mut(&owner.queue) {
+                queue.give_back(*run, None, true, now.due, shut_until(now));
+            }
+            self.settle(&owner.queue, now);
         }
         lapsed.len()
     }
 
-    pub(super) fn remove(&mut self, runs: &[RunId]) {
+    pub(super) fn remove(&mut self, queue: &QueueName, runs: &[RunId], now: Now) {
+        let name = self.name(queue);
         for run in runs {
-            let Some(job) = self.jobs.remove(run) else { continue };
-            match job.place {
-                Place::Ready { .. } => self.ready_count -= 1,
-                Place::Delayed { due } => drop(self.delayed.remove(&(due, *run))),
-                Place::Running { lapse, .. } => drop(self.lapses.remove(&(lapse, *run))),
+            let Some(state) = self.queues.get_mut(&name) else { return };
+            if state.remove(*run, now.due)
+                && let Some(owner) = self.owners.remove(run)
+            {
+                self.lapses.remove(&(owner.lapse, *run));
             }
-        }
-        if self.ready.len() - self.ready_count > self.ready_count.max(GAPS_MIN) {
-            let jobs = &self.jobs;
-            self.ready.retain(|(run, ticket)| {
-                let place = jobs.get(run).map(|job| job.place);
-                matches!(place, Some(Place::Ready { ticket: held }) if held == *ticket)
-            });
+            self.settle(&name, now);
         }
     }
 
-    pub(super) fn knows(&self, run: &RunId) -> bool {
-        self.jobs.contains_key(run)
+    pub(super) fn knows(&self, queue: &QueueName, run: &RunId) -> bool {
+        self.queues.get(queue).is_some_and(|queue| queue.knows(run))
     }
 
-    pub(super) fn depth(&self) -> Depth {
-        Depth {
-            ready: self.ready_count as u64,
-            delayed: self.delayed.len() as u64,
-            running: self.lapses.len() as u64,
+    pub(super) fn depth(&self, queue: &QueueName) -> Depth {
+        self.queues.get(queue).map(QueueState::depth).unwrap_or_default()
+    }
+
+    pub(super) fn set_terms(&mut self, queue: &QueueName, terms: &Terms, now: Now) {
+        if *terms == Terms::default() {
+            self.terms.remove(queue);
+        } else {
+            self.terms.insert(queue.clone(), terms.clone());
+        }
+        if terms.starts_per_second.is_none() {
+            self.saved.remove(queue);
+        }
+        let name = self.name(queue);
+        self.unpace(&name);
+        if let Some(state) = self.queues.get_mut(queue) {
+            state.was_open = false;
+            self.settle(&name, now);
         }
     }
 
-    /// Whether it holds jobs, or was pushed to less than `grace` ago.
-    pub(super) fn is_active(&self, now: Instant, grace: Duration) -> bool {
-        !self.jobs.is_empty() || now.saturating_duration_since(self.pushed_at) < grace
+    pub(super) fn terms_of(&self, queue: &QueueName) -> Terms {
+        self.terms.get(queue).cloned().unwrap_or_default()
     }
 
-    /// Gives back what an empty queue has grown to.
-    pub(super) fn release_memory(&mut self) {
-        if self.jobs.is_empty() {
-            self.jobs = HashMap::new();
-            self.ready = VecDeque::new();
-        }
+    /// Queues that hold anything, by name.
+    pub(super) fn holding(&self) -> Vec<QueueName> {
+        let holding = self.queues.iter().filter(|(_, queue)| queue.depth() != Depth::default());
+        let mut names: Vec<_> = holding.map(|(name, _)| QueueName::clone(name)).collect();
+        names.sort();
+        names
     }
 
-    fn promote(&mut self, now: DueMs) {
-        for _ in 0..BATCH_MAX {
-            let Some(first) = self.delayed.first().copied().filter(|(due, _)| *due <= now) else {
-                return;
+    pub(super) fn next_of(&self, queue: &QueueName) -> Option<RunId> {
+        self.queues.get(queue)?.next()
+    }
+
+    fn name(&self, queue: &QueueName) -> Name {
+        self.queues
+            .get_key_value(queue)
+            .map_or_else(|| Arc::new(queue.clone()), |(name, _)| Arc::clone(name))
+    }
+
+    /// Ends a lease if it is the one that holds the job; answers its queue.
+    fn end(&mut self, lease: Lease) -> Option<Name> {
+        self.owners.get(&lease.run).filter(|owner| owner.fence == lease.fence)?;
+        let owner = self.owners.remove(&lease.run)?;
+        self.lapses.remove(&(owner.lapse, lease.run));
+        Some(owner.queue)
+    }
+
+    fn promote(&mut self, now: Now) {
+        let mut budget = BATCH_MAX;
+        while let Some((due, name)) = self.due.first().cloned() {
+            if due > now.due || budget == 0 {
+                break;
+            }
+            let Some(queue) = self.queues.get_mut(&name) else {
+                self.due.pop_first();
+                continue;
             };
-            self.delayed.remove(&first);
-            let flags = self.jobs.get(&first.1).map(|job| job.flags).unwrap_or_default();
-            self.line_up(first.1, flags, VecDeque::push_back);
+            budget -= queue.promote(now.due, budget);
+            self.settle(&name, now);
+        }
+        while let Some((due, name)) = self.paced.first().cloned() {
+            if due > now.due {
+                break;
+            }
+            self.paced.pop_first();
+            if let Some(queue) = self.queues.get_mut(&name) {
+                queue.paced_until = None;
+            }
+            self.settle(&name, now);
         }
     }
 
-    fn line_up(
-        &mut self,
-        run: RunId,
-        flags: Flags,
-        add: impl FnOnce(&mut VecDeque<(RunId, u64)>, (RunId, u64)),
-    ) {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        self.ready_count += 1;
-        add(&mut self.ready, (run, ticket));
-        self.jobs.insert(run, Job { flags, place: Place::Ready { ticket } });
+    /// Whether a queue's terms let it hand out something that is ready.
+    fn is_open(&mut self, name: &Name, now: Now) -> bool {
+        let terms = self.terms_of(name);
+        let Some(queue) = self.queues.get_mut(name) else { return false };
+        let has_room = terms.running_max.is_none_or(|max| queue.running() < max as usize);
+        let is_paced = terms.starts_per_second.is_some() && queue.paced_until.is_some();
+        !terms.is_paused && has_room && !is_paced && queue.open_count(now.lapse) > 0
     }
 
-    fn delay(&mut self, run: RunId, flags: Flags, due: DueMs) {
-        self.delayed.insert((due, run));
-        self.jobs.insert(run, Job { flags, place: Place::Delayed { due } });
-    }
-
-    /// Takes a job out if the lease is the one that holds it.
-    fn take_held(&mut self, lease: Lease) -> Option<Job> {
-        let Entry::Occupied(job) = self.jobs.entry(lease.run) else { return None };
-        let Place::Running { fence, lapse } = job.get().place else { return None };
-        if fence != lease.fence {
-            return None;
+    /// Puts a queue where its state says: in the turns, among those that fall due, or nowhere.
+    fn settle(&mut self, name: &Name, now: Now) {
+        let is_open = self.is_open(name, now);
+        let is_dedicated = self.terms_of(name).is_dedicated;
+        let Some(queue) = self.queues.get_mut(name) else { return };
+        let first_due = queue.first_due();
+        if queue.listed_due != first_due {
+            if let Some(former) = queue.listed_due {
+                self.due.remove(&(former, Arc::clone(name)));
+            }
+            if let Some(due) = first_due {
+                self.due.insert((due, Arc::clone(name)));
+                // Who hears of it looks, and learns when to come back.
+                if queue.listed_due.is_none_or(|former| due < former) {
+                    self.fresh.push(match is_dedicated {
+                        true => Source::Dedicated(QueueName::clone(name)),
+                        false => Source::Shared(self.shard),
+                    });
+                }
+            }
+            queue.listed_due = first_due;
         }
-        self.lapses.remove(&(lapse, lease.run));
-        Some(job.remove())
+        let is_fresh = is_open && !queue.was_open;
+        queue.was_open = is_open;
+        match (is_open && !is_dedicated, queue.turn_at) {
+            (true, None) => {
+                let left = self.left.remove(name).unwrap_or(Time(0.0));
+                let time = self.turn.max(left);
+                queue.turn_at = Some(time.0);
+                if self.turns.is_empty() {
+                    self.fresh.push(Source::Shared(self.shard));
+                }
+                self.turns.insert((time, Arc::clone(name)));
+            }
+            (false, Some(time)) => {
+                queue.turn_at = None;
+                self.turns.remove(&(Time(time), Arc::clone(name)));
+                self.left.insert(Arc::clone(name), Time(time));
+            }
+            _ => {}
+        }
+        if is_fresh && is_dedicated {
+            self.fresh.push(Source::Dedicated(QueueName::clone(name)));
+        }
+        let waits = queue.waits_for_sight(now.lapse);
+        let is_listed = queue.paced_until.is_some();
+        let has_rate = self.terms.get(&**name).is_some_and(|it| it.starts_per_second.is_some());
+        if waits && !is_listed {
+            self.pace_until(name, DueMs(now.due.0 + LOOK_AGAIN_MS));
+        } else if !waits && is_listed && !has_rate {
+            self.unpace(name);
+        }
+        if self.queues.get(name).is_some_and(QueueState::is_empty) {
+            self.queues.remove(name);
+        }
     }
+}
+
+/// What a claim hands out, and how far it has come.
+struct Grant {
+    fence: Fence,
+    lapse: Lapse,
+    now: Now,
+    max: usize,
+    of_turn: usize,
+    jobs: Vec<ClaimedJob>,
+}
+
+fn shut_until(now: Now) -> Lapse {
+    Lapse(now.lapse.0.saturating_add(SHUT_MS))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    fn now_push(run: RunId) -> Push {
-        Push { run, due: None, is_recovered: false }
-    }
+    const NOW: Now = Now { due: DueMs(1_000), lapse: Lapse(0) };
 
-    #[test]
-    fn the_gaps_of_removed_jobs_are_given_back() {
-        let mut state = QueueState::new(Generation(1));
-        let runs: Vec<_> = (0..10_000).map(|_| RunId::new()).collect();
-        let jobs: Vec<_> = runs.iter().copied().map(now_push).collect();
-        state.push(&jobs, DueMs(0), Instant::now());
-        state.remove(&runs[..9_000]);
-        assert_eq!(state.depth().ready, 1_000);
-        assert_eq!(state.ready.len(), 1_000, "9,000 gaps are more than the jobs");
+    fn ask(max: usize) -> Ask {
+        Ask { max, max_of_queue: max, ttl: Duration::from_secs(1), except: Vec::new() }
     }
 
     #[test]
     fn used_up_fences_ask_for_a_new_generation() {
-        let mut state = QueueState::new(Generation(1));
+        let mut state = ShardState::new(Shard(0), Generation(1));
+        let (source, queue) = (Source::Shared(Shard(0)), QueueName::new("q"));
         state.counter = u32::MAX;
-        state.push(&[now_push(RunId::new())], DueMs(0), Instant::now());
-        assert_eq!(state.claim(1, DueMs(0), Lapse(1)), None);
-        assert_eq!(state.depth().ready, 1, "the job stays");
+        state.push(&queue, &Push::now(RunId::new()), NOW);
+        assert_eq!(state.claim(&source, &ask(1), Lapse(1), NOW), None);
+        assert_eq!(state.depth(&queue).ready, 1, "the job stays");
     }
 
     #[test]
-    fn a_delayed_job_costs_about_a_hundred_bytes() {
-        let in_map = size_of::<(RunId, Job)>() + 1;
-        let in_set = size_of::<(DueMs, RunId)>();
-        // Tables and trees are on the average two thirds full.
-        assert!((in_map + in_set) * 3 / 2 <= 120, "{in_map} + {in_set}");
+    fn an_empty_queue_leaves_nothing_behind() {
+        let mut state = ShardState::new(Shard(0), Generation(1));
+        let (source, queue) = (Source::Shared(Shard(0)), QueueName::new("q"));
+        let run = RunId::new();
+        state.push(&queue, &Push::now(run), NOW);
+        let claimed = state.claim(&source, &ask(5), Lapse(1), NOW).expect("there are fences");
+        state.ack(&[Lease { run, fence: claimed.fence }], NOW);
+        assert!(state.queues.is_empty() && state.turns.is_empty() && state.left.is_empty());
+        assert!(state.owners.is_empty() && state.lapses.is_empty() && state.due.is_empty());
     }
 }

@@ -7,7 +7,7 @@ use tenon_contract::quota::Quotas;
 use tenon_domain::SystemClock;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::queue::JobQueue;
-use tenon_local::{LocalCoordination, LocalPlanCache, LocalQueue, LocalQuotas};
+use tenon_local::{LocalCoordination, LocalMembership, LocalPlanCache, LocalQueue, LocalQuotas};
 
 mod queue {
     use super::*;
@@ -91,4 +91,28 @@ mod quotas {
     }
 
     tenon_testkit::quota_suite!(harness);
+}
+
+mod membership {
+    use tenon_exec::ports::membership::Membership;
+
+    use super::*;
+
+    struct Harness(Arc<LocalMembership>);
+
+    impl tenon_testkit::membership_suite::Harness for Harness {
+        async fn handle(&self) -> Arc<dyn Membership> {
+            Arc::clone(&self.0) as Arc<dyn Membership>
+        }
+
+        async fn forget(&self) {
+            self.0.forget();
+        }
+    }
+
+    async fn harness() -> Harness {
+        Harness(Arc::new(LocalMembership::new()))
+    }
+
+    tenon_testkit::membership_suite!(harness);
 }

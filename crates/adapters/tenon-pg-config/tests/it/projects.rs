@@ -1,4 +1,5 @@
 use tenon_config::{ApiKeyText, DisplayName, Error};
+use tenon_contract::plan::{PlanSource, QueuePlan};
 use tenon_domain::ProjectId;
 
 use crate::fixture::{Fixture, Outcome};
@@ -70,5 +71,32 @@ async fn what_is_asked_of_an_unknown_project_is_refused() -> Outcome {
     let unknown = ProjectId::new();
     let outcome = f.configuration.apply(unknown, &[]).await;
     assert!(matches!(outcome, Err(Error::NoSuchProject(id)) if id == unknown), "{outcome:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn how_a_queue_is_served_goes_with_the_plan() -> Outcome {
+    let f = Fixture::new().await?;
+    assert_eq!(f.configuration.project_queue(f.project).await?, QueuePlan::default());
+    let before = f.configuration.project(f.project).await?.revision;
+    let queue = QueuePlan {
+        weight: 40,
+        running_max: Some(7),
+        starts_per_second: Some(2.5),
+        calls_per_connector_max: Some(3),
+    };
+    assert_eq!(f.configuration.set_project_queue(f.project, &queue).await?, queue);
+    let plan = f.reader.project(f.project).await?.ok_or("it is there")?;
+    assert_eq!((plan.queue, plan.revision), (queue, before + 1));
+    f.configuration.set_project_queue(f.project, &queue).await?;
+    assert_eq!(f.configuration.project(f.project).await?.revision, before + 1, "nothing changed");
+    let back = QueuePlan::default();
+    f.configuration.set_project_queue(f.project, &back).await?;
+    assert_eq!(f.configuration.project_queue(f.project).await?, back);
+    let bad = QueuePlan { weight: 0, ..back };
+    let refused = f.configuration.set_project_queue(f.project, &bad).await;
+    assert!(matches!(refused, Err(Error::Invalid { .. })));
+    let nobody = f.configuration.set_project_queue(ProjectId::new(), &queue).await;
+    assert!(matches!(nobody, Err(Error::NoSuchProject(_))));
     Ok(())
 }

@@ -8,6 +8,7 @@ use tenon_domain::{EndUserId, ProjectId};
 use tenon_exec::ports::coordination::ReplyAddress;
 use tenon_exec::ports::history::{HistoryReader, Payload, RunStatus};
 use tenon_exec::ports::store::{Accept, Accepted, JobStore};
+use tenon_telemetry::TraceContext;
 
 use crate::fixture::{Fixture, Outcome, finish, once, result, steps};
 
@@ -26,6 +27,41 @@ async fn a_job_is_read_back_as_it_was_accepted() -> Outcome {
     let read = loaded.remove(0);
     assert_eq!(read.accepted_at.as_microsecond(), job.accepted_at.as_microsecond());
     assert_eq!(tenon_exec::ports::store::Job { accepted_at: job.accepted_at, ..read }, job);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_trace_goes_with_the_job_that_has_one() -> Outcome {
+    let f = Fixture::new().await?;
+    let (mut traced, plain, mut keyed) = (f.job(), f.job(), f.job());
+    traced.trace = TraceContext::new([7; 16], [9; 8]);
+    keyed.trace = TraceContext::new([1; 16], [2; 8]);
+    f.accept(&[&traced, &plain]).await?;
+    f.store.accept(&[Accept { job: keyed.clone(), once: once("k", 1) }]).await?;
+    // A repeat after an unknown outcome leaves it as it is.
+    let mut again = traced.clone();
+    again.trace = TraceContext::new([3; 16], [3; 8]);
+    f.accept(&[&again]).await?;
+    for job in [&traced, &plain, &keyed] {
+        let loaded = f.store.load(&[job.run]).await?;
+        assert_eq!(loaded[0].trace, job.trace);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_latest_steps_come_newest_first_without_their_values() -> Outcome {
+    let f = Fixture::new().await?;
+    let job = f.open_job().await?;
+    for step in ["a", "b", "c"] {
+        f.commit(steps(&[result(&job, step, "1")])).await?;
+    }
+    let latest = f.reader.latest_steps(f.project, job.run, 2).await?;
+    let names: Vec<&str> = latest.iter().map(|record| record.step.as_str()).collect();
+    assert_eq!(names, ["c", "b"]);
+    assert!(latest.iter().all(|record| record.output.is_none() && record.input.is_none()));
+    let elsewhere = f.reader.latest_steps(ProjectId::new(), job.run, 2).await?;
+    assert!(elsewhere.is_empty(), "another project sees nothing");
     Ok(())
 }
 

@@ -9,8 +9,8 @@ use tenon_domain::{ProjectId, RunId, StepId, VersionId, WorkflowId};
 use tenon_exec::ports::history::{HistoryReader, Payload, RunStatus, StepStatus, TriggerKind};
 use tenon_exec::ports::queue::DueMs;
 use tenon_exec::ports::store::{
-    Accept, Accepted, Batch, Finish, Iteration, Job, JobStore, OnceKey, ResultScope, RunMode,
-    StepRow, StoredResult, Suspend,
+    Accept, Accepted, Batch, Finish, Iteration, Job, JobOrder, JobStore, OnceKey, ResultScope,
+    RunMode, StepRow, StoredResult, Suspend,
 };
 use tenon_pg_execution::{Reader, Store};
 use tenon_testkit::postgres_server::{TestDatabase, fresh_database};
@@ -64,6 +64,8 @@ impl Fixture {
             grant: None,
             crashes: 0,
             accepted_at,
+            trace: None,
+            order: JobOrder::default(),
         }
     }
 

@@ -6,5 +6,8 @@ mod commit;
 mod fixture;
 mod installations;
 mod isolation;
+mod order;
 mod partitions;
 mod races;
+mod routing;
+mod segments;

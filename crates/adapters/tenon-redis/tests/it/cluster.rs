@@ -33,7 +33,7 @@ impl Bench {
 
 impl queue_suite::Harness for Bench {
     async fn handle(&self) -> Arc<dyn JobQueue> {
-        Arc::new(RedisQueue::new(self.connect(), &self.tasks, self.stop.clone()))
+        Arc::new(RedisQueue::new(self.connect(), 16, &self.tasks, self.stop.clone()))
     }
 
     async fn forget(&self) {
@@ -103,8 +103,14 @@ async fn the_rules_hold_on_a_cluster() {
         removed_jobs_are_gone_from_everywhere,
         the_queue_knows_what_it_holds,
         queues_do_not_mix,
-        a_push_is_listed_as_active,
-        a_push_by_another_handle_ends_a_wait,
+        an_overview_lists_what_queues_hold,
+        a_push_by_another_handle_is_news,
+        a_call_for_help_reaches_the_others,
+        weights_share_the_claims,
+        no_more_run_than_the_terms_allow,
+        a_dedicated_queue_is_a_source_of_its_own,
+        a_lane_is_in_order_however_it_was_pushed,
+        large_batches_are_taken_whole,
     );
     hold!(coordination_suite:
         an_answer_reaches_the_process_that_waits,

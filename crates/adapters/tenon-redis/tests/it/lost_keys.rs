@@ -1,220 +1,243 @@
-//! Single keys get lost (evicted, deleted by hand): the sweep's questions repair the queue.
+//! Single keys get lost (evicted, deleted by hand): the sweep's questions and the next beats,
+//! claims and reaps repair the shard.
 //!
-//! Each test plays the sweep: it pushes every open job that the queue does not know.
+//! Each case plays a live worker that beats, a sweep that pushes every open job that the queue does
+//! not know, and a worker that works off what is handed out.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tenon_domain::{QueueName, RunId};
-use tenon_exec::ports::queue::{Depth, Generation, JobQueue, Lease, Push};
+use tenon_exec::ports::queue::{
+    Ask, Claimed, Depth, DueMs, Generation, JobQueue, Lane, LaneRule, Lease, Push, Shard, Source,
+    Terms,
+};
 use tenon_redis::RedisQueue;
 
 use super::Bench;
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(2);
 
-/// Ten jobs: four leased, four ready, two delayed.
-struct Lost {
+/// Longer than a repaired queue waits for its workers, and leases last.
+const ROUNDS: usize = 60;
+const ROUND: Duration = Duration::from_millis(100);
+
+/// Rounds after which the live worker finishes what it holds.
+const FINISHES_AT: usize = 25;
+
+/// A queue with jobs in all places.
+struct World {
     bench: Bench,
     queue: Arc<RedisQueue>,
     name: QueueName,
-    open: Vec<RunId>,
+    open: Vec<Push>,
     held: Vec<Lease>,
+    done: Vec<RunId>,
+    lane: Vec<RunId>,
 }
 
-impl Lost {
-    /// Fills a queue, then loses one of its keys.
-    async fn key(key: &str) -> Self {
+impl World {
+    async fn new() -> Self {
         let bench = Bench::start().await;
         let (queue, name) = (bench.queue(), QueueName::new("orders"));
         queue.install_generation(Generation(1)).await.expect("installing works");
-        let open: Vec<_> = (0..10).map(|_| RunId::new()).collect();
-        let far = tenon_exec::ports::queue::DueMs(i64::from(u32::MAX) * 1_000);
-        let jobs: Vec<_> = open
-            .iter()
-            .enumerate()
-            .map(|(i, run)| Push { run: *run, due: (i >= 8).then_some(far), is_recovered: false })
-            .collect();
-        queue.push(&name, &jobs).await.expect("a push works");
-        let claimed = queue.claim(&name, 4, LEASE).await.expect("a claim works");
-        let fence = claimed.fence;
-        let held = claimed.jobs.iter().map(|job| Lease { run: job.run, fence }).collect();
-        let key = format!("{{q:orders}}:{key}");
-        assert_eq!(bench.server.command(&["DEL", &key]).expect("redis answers"), "1");
-        Self { bench, queue, name, open, held }
+        let terms =
+            Terms { running_max: Some(100), starts_per_second: Some(1_000.0), ..Terms::default() };
+        queue.set_terms(&[(name.clone(), terms)]).await.expect("setting terms works");
+        let mut world =
+            Self { bench, queue, name, open: vec![], held: vec![], done: vec![], lane: vec![] };
+        let lane = Lane { key: [1; 16], rule: LaneRule::InOrder };
+        world.lane = (0..3).map(|_| RunId::new()).collect();
+        let in_lane: Vec<_> =
+            world.lane.iter().map(|run| Push { lane: Some(lane), ..Push::now(*run) }).collect();
+        world.push_new(&in_lane).await;
+        world.push_new(&new_jobs(2)).await;
+        let claimed = world.claim(3).await;
+        assert_eq!(claimed.jobs.len(), 3);
+        assert_eq!(claimed.jobs[0].run, world.lane[0]);
+        world.held = leases(&claimed);
+        world.push_new(&new_jobs(3)).await;
+        let soon = DueMs(jiff::Timestamp::now().as_millisecond() + 1_000);
+        let delayed = new_jobs(2).into_iter().map(|job| Push { due: Some(soon), ..job });
+        world.push_new(&delayed.collect::<Vec<_>>()).await;
+        world
     }
 
-    /// Pushes what is open and not known; twice, as a sweep comes again and again.
+    fn shard(&self) -> Shard {
+        self.queue.shard_of(&self.name)
+    }
+
+    fn key(&self, part: &str) -> String {
+        format!("{{q{}}}:{part}", self.shard().0)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let script = "return table.concat(redis.call('KEYS', '{q*'), ' ')";
+        let keys = self.bench.server.command(&["EVAL", script, "0"]).expect("redis answers");
+        keys.split(' ').filter(|key| key.starts_with(&self.key(""))).map(str::to_owned).collect()
+    }
+
+    fn lose(&self, key: &str) {
+        let lost = self.bench.server.command(&["DEL", key]).expect("redis answers");
+        assert_eq!(lost, "1", "there is no {key}");
+    }
+
+    async fn push_new(&mut self, jobs: &[Push]) {
+        self.open.extend(jobs);
+        self.push(jobs).await;
+    }
+
+    async fn push(&self, jobs: &[Push]) {
+        let jobs: Vec<_> = jobs.iter().map(|job| (self.name.clone(), *job)).collect();
+        self.queue.push(&jobs).await.expect("a push works");
+    }
+
+    async fn claim(&self, max: usize) -> Claimed {
+        let ask = Ask { max, max_of_queue: max, ttl: LEASE, except: Vec::new() };
+        self.queue.claim(&Source::Shared(self.shard()), &ask).await.expect("a claim works")
+    }
+
+    /// Pushes what is open and not known, and takes back what lapsed.
     async fn sweep(&self) {
-        for _ in 0..2 {
-            let known = self.queue.known(&self.name, &self.open).await.expect("asking works");
-            let missing = self.open.iter().zip(known).filter(|(_, is_known)| !is_known);
-            let jobs: Vec<_> =
-                missing.map(|(run, _)| Push { run: *run, due: None, is_recovered: true }).collect();
-            self.queue.push(&self.name, &jobs).await.expect("a push works");
+        self.queue.reap(self.shard()).await.expect("a reap works");
+        let runs: Vec<_> = self.open.iter().map(|job| job.run).collect();
+        let known = self.queue.known(&self.name, &runs).await.expect("asking works");
+        let missing = self.open.iter().zip(known).filter(|(_, is_known)| !is_known);
+        let jobs: Vec<_> = missing.map(|(job, _)| Push { is_recovered: true, ..*job }).collect();
+        self.push(&jobs).await;
+    }
+
+    async fn beat(&mut self) {
+        let leases: Vec<_> = self.held.iter().map(|lease| (self.name.clone(), *lease)).collect();
+        let lost = self.queue.beat(self.shard(), &leases, LEASE).await.expect("a beat works");
+        self.held.retain(|lease| !lost.contains(&lease.run));
+    }
+
+    async fn finish(&mut self, leases: &[Lease]) {
+        self.queue.ack(self.shard(), leases).await.expect("an ack works");
+        for lease in leases {
+            self.open.retain(|job| job.run != lease.run);
+            self.done.push(lease.run);
         }
+    }
+
+    /// Takes what is handed out and finishes it. A worker that is given a repaired job looks whether
+    /// it is still open.
+    async fn work(&mut self) {
+        let claimed = self.claim(2).await;
+        for job in &claimed.jobs {
+            let is_done = self.done.contains(&job.run);
+            assert!(!is_done || job.is_recovered, "a finished job was handed out unflagged");
+            let is_held = self.held.iter().any(|lease| lease.run == job.run);
+            assert!(!is_held, "a job is handed out that another holds");
+            let is_behind = self.lane[1..].contains(&job.run);
+            let first_is_out = self.held.iter().any(|lease| lease.run == self.lane[0]);
+            assert!(!is_behind || !first_is_out, "two jobs of a lane are out");
+        }
+        let open: Vec<_> = leases(&claimed);
+        let is_open = |lease: &&Lease| !self.done.contains(&lease.run);
+        let fresh: Vec<_> = open.iter().filter(is_open).copied().collect();
+        self.queue.ack(self.shard(), &open).await.expect("an ack works");
+        self.finish(&fresh).await;
+    }
+
+    async fn live(&mut self) {
+        for round in 0..ROUNDS {
+            if round == FINISHES_AT {
+                let held = std::mem::take(&mut self.held);
+                self.finish(&held).await;
+            }
+            self.beat().await;
+            self.sweep().await;
+            self.work().await;
+            tokio::time::sleep(ROUND).await;
+        }
+    }
+
+    fn assert_all_done(&self, key: &str) {
+        assert!(self.open.is_empty(), "without {key} these are still open: {:?}", self.open);
+        let unique: HashSet<_> = self.done.iter().collect();
+        assert_eq!(unique.len(), self.done.len(), "a job was done twice without {key}");
+        let in_lane: Vec<_> = self.done.iter().filter(|run| self.lane.contains(run)).collect();
+        assert!(in_lane.is_sorted(), "a lane was out of order without {key}");
     }
 
     async fn depth(&self) -> Depth {
         self.queue.depth(&self.name).await.expect("counting works")
     }
+}
 
-    /// Whether the queue is listed as active.
-    async fn is_listed(&self) -> bool {
-        self.queue.active().await.expect("listing works").contains(&self.name)
-    }
+fn new_jobs(count: usize) -> Vec<Push> {
+    (0..count).map(|_| Push::now(RunId::new())).collect()
+}
 
-    /// Beats, finishes what is held, then works off the rest; answers what was handed out.
-    async fn finish(&mut self) -> Vec<RunId> {
-        let lost = self.queue.beat(&self.name, &self.held, LEASE).await.expect("a beat works");
-        self.held.retain(|lease| !lost.contains(&lease.run));
-        let mut done: Vec<_> = self.held.iter().map(|lease| lease.run).collect();
-        self.queue.ack(&self.name, &self.held).await.expect("an ack works");
-        loop {
-            let claimed = self.queue.claim(&self.name, 3, LEASE).await.expect("a claim works");
-            if claimed.jobs.is_empty() {
-                return done;
-            }
-            let fence = claimed.fence;
-            let held: Vec<_> =
-                claimed.jobs.iter().map(|job| Lease { run: job.run, fence }).collect();
-            done.extend(held.iter().map(|lease| lease.run));
-            self.queue.ack(&self.name, &held).await.expect("an ack works");
-        }
-    }
+fn leases(claimed: &Claimed) -> Vec<Lease> {
+    claimed.jobs.iter().map(|job| Lease { run: job.run, fence: claimed.fence }).collect()
+}
 
-    /// Every open job was handed out once, but for those in `delayed`.
-    fn assert_all_once(&self, mut done: Vec<RunId>, delayed: u64) {
-        let unique: HashSet<_> = done.iter().copied().collect();
-        assert_eq!(unique.len(), done.len(), "a job was handed out twice");
-        done.sort();
-        assert_eq!(done.len() as u64 + delayed, self.open.len() as u64, "a job is missing");
+async fn loses(key: String) {
+    let mut world = World::new().await;
+    world.lose(&key);
+    world.live().await;
+    world.assert_all_done(&key);
+    let depth = world.depth().await;
+    assert_eq!(depth, Depth::default(), "without {key} something stayed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_key_may_be_lost() {
+    let keys = World::new().await.keys();
+    for part in ["meta", "running", "owners", "turns", "due", "queues", "terms"] {
+        assert!(keys.iter().any(|key| key.ends_with(part)), "{part} is not among {keys:?}");
     }
+    for part in ["k", "r", "d", "o", "w", "t"] {
+        assert!(keys.iter().any(|key| key.ends_with(&format!(":{part}:orders"))), "{keys:?}");
+    }
+    join_all(keys.into_iter().map(loses)).await;
 }
 
 #[tokio::test]
-async fn the_ready_list_is_pushed_again() {
-    let mut lost = Lost::key("r").await;
-    lost.sweep().await;
-    assert_eq!(lost.depth().await, Depth { ready: 6, delayed: 0, running: 4 });
-    let done = lost.finish().await;
-    lost.assert_all_once(done, 0);
-}
-
-#[tokio::test]
-async fn the_delayed_jobs_are_pushed_again() {
-    let mut lost = Lost::key("d").await;
-    lost.sweep().await;
-    let done = lost.finish().await;
-    lost.assert_all_once(done, 0);
-}
-
-#[tokio::test]
-async fn the_set_of_known_jobs_is_made_again() {
-    let mut lost = Lost::key("known").await;
-    lost.sweep().await;
-    let done = lost.finish().await;
-    lost.assert_all_once(done, 0);
-    assert_eq!(lost.depth().await, Depth::default());
+async fn live_workers_keep_their_jobs_when_the_leases_are_lost() {
+    for part in ["running", "owners"] {
+        let mut world = World::new().await;
+        world.lose(&world.key(part));
+        world.beat().await;
+        assert_eq!(world.held.len(), 3, "they take them up again");
+        assert_eq!(world.depth().await, Depth { running: 3, ..Depth::default() });
+    }
 }
 
 #[tokio::test]
 async fn jobs_are_not_handed_out_twice_before_the_sweep_comes() {
-    // Pushes come in while `known` is gone, so that two copies of a job are ready.
-    let mut lost = Lost::key("known").await;
-    let jobs: Vec<_> = lost.open[..8]
-        .iter()
-        .map(|run| Push { run: *run, due: None, is_recovered: true })
-        .collect();
-    lost.queue.push(&lost.name, &jobs).await.expect("a push works");
-    let done = lost.finish().await;
-    lost.assert_all_once(done, 2);
+    // Pushes come in while `k` is gone, so that two copies of a job are ready.
+    let mut world = World::new().await;
+    world.lose(&world.key("k:orders"));
+    let again: Vec<_> = world.open.iter().map(|job| Push { is_recovered: true, ..*job }).collect();
+    world.push(&again).await;
+    let mut seen = Vec::new();
+    loop {
+        let claimed = world.claim(2).await;
+        if claimed.jobs.is_empty() {
+            break;
+        }
+        seen.extend(claimed.jobs.iter().map(|job| job.run));
+        world.finish(&leases(&claimed)).await;
+    }
+    let unique: HashSet<_> = seen.iter().collect();
+    assert_eq!(unique.len(), seen.len());
+    assert_eq!(seen.len(), 3, "the others are held by a worker, delayed, or wait for their lane");
 }
 
 #[tokio::test]
-async fn leases_without_deadlines_are_taken_up_by_their_next_beat() {
-    let mut lost = Lost::key("run").await;
-    let beaten = lost.queue.beat(&lost.name, &lost.held, LEASE).await.expect("a beat works");
-    assert_eq!(beaten, []);
-    assert_eq!(lost.depth().await, Depth { ready: 4, delayed: 2, running: 4 });
-    let done = lost.finish().await;
-    lost.assert_all_once(done, 2);
-}
-
-#[tokio::test]
-async fn leases_without_deadlines_of_dead_workers_are_pushed_again() {
-    let mut lost = Lost::key("run").await;
-    lost.sweep().await;
-    assert_eq!(lost.depth().await, Depth { ready: 10, delayed: 0, running: 0 });
-    lost.held.clear();
-    let done = lost.finish().await;
-    lost.assert_all_once(done, 0);
-}
-
-#[tokio::test]
-async fn leases_without_owners_lapse_and_come_back() {
-    let lost = Lost::key("own").await;
-    let beaten = lost.queue.beat(&lost.name, &lost.held, LEASE).await.expect("a beat works");
-    assert_eq!(beaten.len(), 4, "without its fence no worker is the holder");
-    assert_eq!(lost.depth().await.running, 4, "they wait for their deadlines");
-}
-
-#[tokio::test]
-async fn a_queue_without_its_meta_starts_again() {
-    let mut lost = Lost::key("meta").await;
-    lost.sweep().await;
-    assert_eq!(lost.depth().await, Depth { ready: 10, delayed: 0, running: 0 });
-    let before = lost.held[0].fence;
-    let claimed = lost.queue.claim(&lost.name, 10, LEASE).await.expect("a claim works");
-    assert_ne!(claimed.fence, before);
-    assert!(claimed.jobs.iter().all(|job| job.is_recovered));
-    lost.queue.ack(&lost.name, &lost.held).await.expect("an ack works");
-    assert_eq!(lost.depth().await.running, 10, "the old fences hold no longer");
-    lost.held =
-        claimed.jobs.iter().map(|job| Lease { run: job.run, fence: claimed.fence }).collect();
-    let done = lost.finish().await;
-    lost.assert_all_once(done, 0);
-}
-
-#[tokio::test]
-async fn the_list_of_active_queues_is_made_again_by_the_sweep() {
-    let lost = Lost::key("own").await;
-    assert_eq!(lost.bench.server.command(&["DEL", "{reg}:active"]).expect("redis answers"), "1");
-    assert!(!lost.is_listed().await);
-    // A handle does not list the same queue again within a second.
-    let sweeper = lost.bench.queue();
-    sweeper.install_generation(Generation(1)).await.expect("installing works");
-    sweeper.known(&lost.name, &lost.open).await.expect("asking works");
-    assert!(lost.is_listed().await);
-}
-
-#[tokio::test]
-async fn a_quiet_queue_is_listed_while_it_holds_jobs() {
-    let lost = Lost::key("own").await;
-    // As if the last push had been long ago.
-    let age = || lost.bench.server.command(&["ZADD", "{reg}:active", "1", "orders"]);
-    age().expect("redis answers");
-    assert!(lost.is_listed().await);
-    let score = lost.bench.server.command(&["ZSCORE", "{reg}:active", "orders"]);
-    assert_ne!(score.expect("redis answers"), "1", "it is not looked at again for a while");
-    lost.queue.remove(&lost.name, &lost.open).await.expect("removing works");
-    assert!(lost.is_listed().await);
-    age().expect("redis answers");
-    assert!(!lost.is_listed().await);
-}
-
-#[tokio::test]
-async fn a_queue_that_was_pushed_to_meanwhile_is_not_taken_off() {
-    let lost = Lost::key("own").await;
-    let script = include_str!("../../scripts/unregister.lua");
-    let unregister = |pushed_at: &str| {
-        let command = ["EVAL", script, "1", "{reg}:active", "orders", pushed_at];
-        lost.bench.server.command(&command).expect("redis answers")
-    };
-    let pushed_at = lost.bench.server.command(&["ZSCORE", "{reg}:active", "orders"]);
-    assert_eq!(unregister("1"), "0", "the last push is later than the caller saw");
-    assert!(lost.is_listed().await);
-    assert_eq!(unregister(&pushed_at.expect("redis answers")), "1");
-    assert!(!lost.is_listed().await);
+async fn fences_from_before_a_shard_was_made_anew_hold_no_longer() {
+    let world = World::new().await;
+    world.lose(&world.key("meta"));
+    world.sweep().await;
+    let claimed = world.claim(10).await;
+    assert!(!claimed.jobs.is_empty() && claimed.jobs.iter().all(|job| job.is_recovered));
+    assert!(world.held.iter().all(|lease| lease.fence != claimed.fence));
+    world.queue.ack(world.shard(), &world.held).await.expect("an ack works");
+    assert_eq!(world.depth().await.running, claimed.jobs.len() as u64);
 }

@@ -1,6 +1,7 @@
 //! The conformance suites on Redis, each rule on a server of its own, and faults of the server.
 
 mod cluster;
+mod failover;
 mod faults;
 mod lost_keys;
 mod sealed;
@@ -13,9 +14,11 @@ use tenon_contract::quota::Quotas;
 use tenon_contract::secret::SecretBytes;
 use tenon_domain::{Clock, SystemClock};
 use tenon_exec::ports::coordination::Coordination;
+use tenon_exec::ports::membership::Membership;
 use tenon_exec::ports::queue::JobQueue;
 use tenon_redis::{
-    Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas, Sealer,
+    Endpoint, Redis, RedisCoordination, RedisMembership, RedisPlanCache, RedisQueue, RedisQuotas,
+    Sealer,
 };
 use tenon_testkit::redis_server::RedisServer;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +26,9 @@ use tokio_util::task::TaskTracker;
 
 /// How long the keys of tests live.
 const EPOCH: Duration = Duration::from_secs(86_400);
+
+/// Shards of the queues of tests.
+const SHARDS: u16 = 3;
 
 /// Seals under a key of this byte; reads those of the others, too.
 fn sealer(byte: u8, others: &[u8], clock: Arc<dyn Clock>) -> Sealer {
@@ -50,7 +56,7 @@ impl Bench {
     }
 
     fn queue(&self) -> Arc<RedisQueue> {
-        Arc::new(RedisQueue::new(self.connect(), &self.tasks, self.stop.clone()))
+        Arc::new(RedisQueue::new(self.connect(), SHARDS, &self.tasks, self.stop.clone()))
     }
 
     /// A handle that listens already.
@@ -86,6 +92,16 @@ impl tenon_testkit::coordination_suite::Harness for Bench {
     }
 }
 
+impl tenon_testkit::membership_suite::Harness for Bench {
+    async fn handle(&self) -> Arc<dyn Membership> {
+        Arc::new(RedisMembership::new(self.connect()))
+    }
+
+    async fn forget(&self) {
+        self.server.forget().expect("redis answers");
+    }
+}
+
 impl tenon_testkit::plan_cache_suite::Harness for Bench {
     async fn handle(&self) -> Arc<dyn PlanCache> {
         Arc::new(RedisPlanCache::new(self.connect(), sealer(1, &[], Arc::new(SystemClock))))
@@ -112,6 +128,10 @@ mod queue {
 
 mod coordination {
     tenon_testkit::coordination_suite!(super::Bench::start);
+}
+
+mod membership {
+    tenon_testkit::membership_suite!(super::Bench::start);
 }
 
 mod plan_cache {

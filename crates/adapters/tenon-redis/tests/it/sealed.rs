@@ -37,12 +37,14 @@ fn project_plan(revision: i64) -> ProjectPlan {
             enabled_by_default: true,
             has_response: false,
             response_timeout_seconds: 55,
+            order: Default::default(),
         }],
         choices: HashMap::new(),
-        disabled_users: vec![EndUserId::new(format!("user-{CANARY}"))],
+        disabled_users: [EndUserId::new(format!("user-{CANARY}"))].into(),
         integrations: Vec::new(),
         secrets: std::collections::BTreeMap::new(),
         signing_keys: Vec::new(),
+        queue: Default::default(),
     }
 }
 

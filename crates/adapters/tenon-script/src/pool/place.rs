@@ -63,6 +63,12 @@ impl Shared {
         ids
     }
 
+    /// How many processes are at work, and how many are not.
+    pub fn usage(&self) -> (usize, usize) {
+        let idle = self.ledger.lock().idle().count();
+        (self.busy.lock().len(), idle)
+    }
+
     /// A process for this owner, started if need be.
     pub async fn acquire(self: &Arc<Self>, owner: Owner) -> Result<Lease, FunctionError> {
         loop {

@@ -8,11 +8,16 @@ mod calibration;
 mod connect;
 mod envelope;
 mod figures;
+mod job;
 mod load;
 mod nginx;
+mod overload;
 mod proc;
 mod product;
 mod proxy;
+mod queue;
+mod queues;
+mod record;
 mod vault;
 mod vault_process;
 mod wrk;
@@ -30,7 +35,7 @@ use super::global::Global;
 /// Measure this build on this machine.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  tenon bench                    everything, about five minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: start, idle, accept, run3, step, waiting, connect, proxy, envelope, vault.
+    after_help = "Examples:\n  tenon bench                    everything, about five minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: start, idle, accept, run3, step, waiting, job, queue, queues, record, overload, connect, proxy, envelope, vault.
 proxy needs nginx and wrk; envelope is compared with openssl, where it is there."
 )]
 pub struct BenchArgs {
@@ -88,8 +93,10 @@ impl Figure {
 }
 
 /// The groups, in the order they run.
-const GROUPS: [&str; 10] =
-    ["start", "idle", "accept", "run3", "step", "waiting", "connect", "proxy", "envelope", "vault"];
+const GROUPS: [&str; 15] = [
+    "start", "idle", "accept", "run3", "step", "waiting", "job", "queue", "queues", "record",
+    "overload", "connect", "proxy", "envelope", "vault",
+];
 
 /// Runs the command.
 ///
@@ -116,6 +123,11 @@ pub async fn run(args: BenchArgs, global: &Global) -> anyhow::Result<ExitCode> {
             "accept" => bench.accept().await?,
             "run3" => bench.run3().await?,
             "step" => bench.step().await?,
+            "job" => job::measure().await?,
+            "queue" => queue::measure(bench.length()).await?,
+            "queues" => queues::measure().await?,
+            "record" => record::measure(bench.length()).await?,
+            "overload" => overload::measure(bench.length()).await?,
             "connect" => connect::measure(bench.length()).await?,
             "proxy" => proxy::measure(bench.length()).await?,
             "envelope" => envelope::measure().await?,

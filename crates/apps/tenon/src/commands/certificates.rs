@@ -43,15 +43,29 @@ fn role_name(role: &str) -> String {
 /// # Errors
 /// When a file cannot be written or an authority that is there cannot be read.
 pub fn run(args: &CertificatesArgs) -> anyhow::Result<ExitCode> {
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
-    let authority = authority(&args.out)?;
+    let made = make(&args.out, &args.vault_host, args.days)?;
     let mut out = std::io::stdout().lock();
+    for path in made {
+        writeln!(out, "{}", path.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the certificates of all roles in a folder, under the authority that is there or a new
+/// one. Answers their files.
+///
+/// # Errors
+/// As for the command.
+pub(super) fn make(out: &Path, vault_hosts: &[String], days: u32) -> anyhow::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("cannot make the folder {}", out.display()))?;
+    let authority = authority(out)?;
+    let mut made = Vec::new();
     for role in Role::ALL {
         let role = role.name();
         let mut names = vec![role_name(role)];
         if role == Role::Vault.name() {
-            names.extend(args.vault_host.iter().cloned());
+            names.extend(vault_hosts.iter().cloned());
         }
         let key = KeyPair::generate()?;
         let mut params =
@@ -60,15 +74,15 @@ pub fn run(args: &CertificatesArgs) -> anyhow::Result<ExitCode> {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
-        validity(&mut params, i64::from(args.days));
+        validity(&mut params, i64::from(days));
         let certificate = params.signed_by(&key, &authority)?;
-        let path = args.out.join(format!("{role}.pem"));
+        let path = out.join(format!("{role}.pem"));
         std::fs::write(&path, certificate.pem())
             .with_context(|| format!("cannot write {}", path.display()))?;
-        write_private(&args.out.join(format!("{role}.key")), &key.serialize_pem())?;
-        writeln!(out, "{}", path.display())?;
+        write_private(&out.join(format!("{role}.key")), &key.serialize_pem())?;
+        made.push(path);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(made)
 }
 
 /// The authority in the folder; a new one where there is none.

@@ -53,12 +53,13 @@ pub struct DemoArgs {
 /// When the product cannot be started, or a run did not end well.
 pub async fn run(args: DemoArgs, global: &Global) -> anyhow::Result<ExitCode> {
     let settings = load(&Sources::default())?;
-    super::init_logging(&Log { filter: "error".to_owned(), ..settings.log.clone() });
+    crate::telemetry::init_log(&Log { filter: "error".to_owned(), ..settings.log.clone() });
     let temporary = tempfile::Builder::new().prefix("tenon-demo-").tempdir()?;
     let any_port = "127.0.0.1:0".parse().context("an address")?;
     let tour = Tour { paint: global.paint() };
     tour.say("Starting Tenon: every role, a PostgreSQL of its own, and the demo service ...");
     let product = Product::start(Plan {
+        metrics: None,
         dir: args.dir.unwrap_or_else(|| temporary.path().to_owned()),
         roles: Roles::all(),
         listen: any_port,

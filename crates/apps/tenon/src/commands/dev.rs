@@ -1,9 +1,13 @@
-//! `tenon dev`: the whole product in one process, with a PostgreSQL of its own, for a laptop.
+//! `tenon dev`: the whole product with a PostgreSQL of its own, for a laptop: in one process, or
+//! with every role in its own.
+
+mod split;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -14,21 +18,27 @@ use tenon_domain::ProjectId;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Settings, Sources, load};
+use crate::config::{LogFormat, Settings, Sources, load};
 use crate::lifecycle::Shutdown;
 use crate::memory;
 use crate::postgres::{Database, EmbeddedPostgres};
 use crate::roles::{Parts, Roles, Running, VaultDatabases, ensure_development_keys};
+use crate::telemetry::{Gathered, Telemetry};
+use split::{RedisChoice, Split, SplitPlan};
+
+use super::global::Global;
 
 /// The name of the development project.
 const PROJECT_NAME: &str = "dev";
+/// Worker processes of one laptop.
+const WORKERS_MAX: usize = 64;
 /// The file that other commands find the server by.
 const ACCESS_FILE: &str = "dev.json";
 
 /// Start everything here: all roles, a PostgreSQL of its own, a local queue.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  tenon dev\n  tenon dev --listen 127.0.0.1:8080 --dir /tmp/tenon\n\nCtrl-C stops it; the data stay in the folder."
+    after_help = "Examples:\n  tenon dev\n  tenon dev --listen 127.0.0.1:8080 --dir /tmp/tenon\n  tenon dev --split --workers 2       # every role in a process of its own, with Redis\n  tenon dev --split --redis sentinel  # or cluster, or the URL of one that runs\n\nCtrl-C stops it; the data stay in the folder."
 )]
 pub struct DevArgs {
     /// Where data are kept.
@@ -41,8 +51,22 @@ pub struct DevArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7071")]
     demo_listen: SocketAddr,
     /// Roles to run, with commas; leaving some out is for measuring and debugging.
-    #[arg(long, value_name = "ROLES", default_value = "all")]
+    #[arg(long, value_name = "ROLES", default_value = "all", conflicts_with = "split")]
     roles: Roles,
+    /// Run every role in a process of its own, with a Redis between them.
+    #[arg(long)]
+    split: bool,
+    /// Worker processes with --split, at the start and at the least.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, requires = "split",
+        value_parser = worker_count)]
+    workers: usize,
+    /// Worker processes with --split at the most; as many as --workers when left out.
+    #[arg(long, value_name = "COUNT", requires = "split", value_parser = worker_count)]
+    workers_max: Option<usize>,
+    /// Redis with --split: standalone, cluster (six servers) or sentinel (a primary, a replica and
+    /// three Sentinels), started here; or the URL of one that runs.
+    #[arg(long, value_name = "REDIS", default_value = "standalone", requires = "split")]
+    redis: RedisChoice,
     /// Do not start the demo service.
     #[arg(long)]
     without_demo: bool,
@@ -71,12 +95,14 @@ pub struct Access {
 }
 
 /// What is started where.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Plan {
     /// Where data are kept.
     pub dir: PathBuf,
     /// What runs.
     pub roles: Roles,
+    /// Where metrics are gathered, if they are.
+    pub metrics: Option<Arc<Gathered>>,
     /// Where the product listens.
     pub listen: SocketAddr,
     /// Where the demo service listens.
@@ -99,13 +125,21 @@ pub struct Product {
 ///
 /// # Errors
 /// When PostgreSQL cannot be started, the settings are wrong, or an address is taken.
-pub async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
-    let settings = load(&Sources::of_process(args.config))?;
-    super::init_logging(&settings.log);
+pub async fn run(args: DevArgs, global: &Global) -> anyhow::Result<ExitCode> {
+    let mut settings = load(&Sources::of_process(args.config.clone()))?;
+    if global.json {
+        settings.log.format = LogFormat::Json;
+    }
+    if args.split {
+        crate::telemetry::init_log(&settings.log);
+        return run_split(args, settings).await;
+    }
+    let telemetry = Telemetry::start(&settings, &args.roles)?;
     let shutdown = Shutdown::on_signals(settings.stop_grace())?;
     let plan = Plan {
         dir: args.dir,
         roles: args.roles,
+        metrics: telemetry.metrics(),
         listen: args.listen,
         demo_listen: (!args.without_demo).then_some(args.demo_listen),
         settings,
@@ -114,13 +148,14 @@ pub async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         product = Product::start(plan) => product?,
         () = shutdown.soft().cancelled() => return Ok(ExitCode::SUCCESS),
     };
-    product.print_welcome()?;
+    product.access.print_welcome()?;
     shutdown.soft().cancelled().await;
     eprintln!("stopping ...");
     tokio::select! {
         () = product.stop() => eprintln!("stopped"),
         () = shutdown.hard().cancelled() => eprintln!("stopped at once"),
     }
+    telemetry.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -130,17 +165,9 @@ impl Product {
     /// # Errors
     /// As for the command.
     pub async fn start(plan: Plan) -> anyhow::Result<Self> {
-        let Plan { dir, roles, listen, demo_listen, mut settings } = plan;
-        memory::keep_in(settings.server.allow_memory_dumps)?;
-        std::fs::create_dir_all(&dir)
-            .with_context(|| format!("cannot make the folder {}", dir.display()))?;
+        let Plan { dir, roles, metrics, listen, demo_listen, mut settings } = plan;
+        prepare(&mut settings, &dir)?;
         settings.server.listen = listen;
-        settings.server.data_dir = dir.clone();
-        // The examples call this very machine; an installation decides for itself.
-        for loopback in ["127.0.0.0/8", "::1/128"] {
-            let network: IpNet = loopback.parse().context("a loopback network")?;
-            settings.egress.allowed_networks.push(network);
-        }
         ensure_development_keys(&mut settings, &dir)?;
         let postgres =
             EmbeddedPostgres::start(&settings.postgres_dir(), &settings.embedded_postgres())
@@ -158,7 +185,7 @@ impl Product {
             runner: super::function_runner()?,
             settings,
         };
-        let started = crate::roles::start(parts).await;
+        let started = crate::roles::start(parts, metrics).await;
         let running = match started {
             Ok(running) => running,
             Err(error) => {
@@ -182,8 +209,71 @@ impl Product {
         Ok(Self { access, running, postgres, demo_stop, demo })
     }
 
+    /// Stops everything, in order.
+    pub async fn stop(self) {
+        self.running.stop().await;
+        self.demo_stop.cancel();
+        if let Some(demo) = self.demo {
+            let _ = demo.await;
+        }
+        self.postgres.stop().await;
+    }
+}
+
+/// Every role in a process of its own.
+async fn run_split(args: DevArgs, mut settings: Settings) -> anyhow::Result<ExitCode> {
+    prepare(&mut settings, &args.dir)?;
+    let shutdown = Shutdown::on_signals(settings.stop_grace() + settings.stop_grace())?;
+    let split = Split::start(SplitPlan {
+        dir: args.dir,
+        listen: args.listen,
+        demo_listen: (!args.without_demo).then_some(args.demo_listen),
+        workers: (args.workers, args.workers_max.unwrap_or(args.workers).max(args.workers)),
+        redis: args.redis,
+        config: args.config,
+        settings,
+    });
+    let split = tokio::select! {
+        split = split => split?,
+        () = shutdown.soft().cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    split.access.print_welcome()?;
+    for line in split.lines() {
+        eprintln!("  {line}");
+    }
+    shutdown.soft().cancelled().await;
+    eprintln!("stopping ...");
+    tokio::select! {
+        () = split.stop() => eprintln!("stopped"),
+        () = shutdown.hard().cancelled() => eprintln!("stopped at once"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The data folder, and what a laptop may that an installation decides for itself.
+fn prepare(settings: &mut Settings, dir: &Path) -> anyhow::Result<()> {
+    memory::keep_in(settings.server.allow_memory_dumps)?;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot make the folder {}", dir.display()))?;
+    settings.server.data_dir = dir.to_owned();
+    // The examples call this very machine.
+    for loopback in ["127.0.0.0/8", "::1/128"] {
+        let network: IpNet = loopback.parse().context("a loopback network")?;
+        settings.egress.allowed_networks.push(network);
+    }
+    Ok(())
+}
+
+fn worker_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=WORKERS_MAX).contains(&count) => Ok(count),
+        _ => Err(format!("give 1 to {WORKERS_MAX}")),
+    }
+}
+
+impl Access {
     fn print_welcome(&self) -> anyhow::Result<()> {
-        let Access { server, project, api_key, demo, .. } = &self.access;
+        let Self { server, project, api_key, demo, .. } = self;
         let mut out = std::io::stdout().lock();
         writeln!(out, "Tenon is ready.\n")?;
         writeln!(out, "  API       {server}/api/v1   (described by {server}/api/v1/openapi.json)")?;
@@ -203,16 +293,6 @@ impl Product {
         writeln!(out, "Ctrl-C stops it.")?;
         out.flush()?;
         Ok(())
-    }
-
-    /// Stops everything, in order.
-    pub async fn stop(self) {
-        self.running.stop().await;
-        self.demo_stop.cancel();
-        if let Some(demo) = self.demo {
-            let _ = demo.await;
-        }
-        self.postgres.stop().await;
     }
 }
 

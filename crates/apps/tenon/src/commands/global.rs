@@ -51,6 +51,19 @@ impl Global {
         Ok(Client::new(&server, &project, &api_key)?)
     }
 
+    /// The address of the server that is meant.
+    ///
+    /// # Errors
+    /// When none is given and none was started here.
+    pub fn server(&self) -> anyhow::Result<String> {
+        if let Some(server) = &self.server {
+            return Ok(server.clone());
+        }
+        let folder = std::env::current_dir().context("cannot tell the current folder")?;
+        let dev = find_dev_file(&folder)?;
+        dev.map(|dev| dev.server).context("which server? give --server (or TENON_SERVER)")
+    }
+
     /// Colours, or none.
     #[must_use]
     pub fn paint(&self) -> Paint {

@@ -1,7 +1,10 @@
-//! `tenon project`: a first project and its key, made in the configuration database itself.
+//! `tenon project`: a first project and its key, made in the configuration database itself; and how
+//! a project's queue is served.
 //!
-//! It needs no server, only the database of an installation. It does not publish: a server does
+//! `ensure` needs no server, only the database of an installation. It does not publish: a server does
 //! that, within a second when it runs, or when it starts.
+
+mod queue;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use tenon_contract::plan::{
 use tenon_domain::{EndUserId, ProjectId, SystemClock, VersionId, WorkflowId};
 
 use super::global::Global;
-use crate::config::{Sources, load};
+use crate::config::{Settings, Sources, load};
 use crate::terminal;
 
 const EXAMPLES: &str = "\
@@ -26,10 +29,11 @@ Examples:
   tenon project ensure shop          with the settings of the servers, from the environment
                                      or from tenon.toml in this folder
   tenon project ensure shop --json   for a script
+  tenon project queue show           how the queue of the project is served
 
 With --api-key (or TENON_API_KEY) a key that still works is kept and printed again.";
 
-/// Make a project and a key of an installation.
+/// Make a project and a key of an installation; say how its queue is served.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ProjectArgs {
@@ -41,6 +45,8 @@ pub struct ProjectArgs {
 enum ProjectCommand {
     /// Make a project of this name, unless there is one, and a key of it.
     Ensure(EnsureArgs),
+    /// How the project's queue is served, against those of other projects.
+    Queue(queue::QueueArgs),
 }
 
 #[derive(Debug, Args)]
@@ -62,8 +68,15 @@ struct Ensured {
 /// # Errors
 /// When the configuration database is not set or cannot be reached, or the name is not valid.
 pub async fn run(args: ProjectArgs, global: &Global) -> anyhow::Result<ExitCode> {
-    let ProjectCommand::Ensure(EnsureArgs { name }) = args.command;
-    let configuration = open().await?;
+    let EnsureArgs { name } = match args.command {
+        ProjectCommand::Ensure(args) => args,
+        ProjectCommand::Queue(args) => return queue::run(args, global).await,
+    };
+    let settings = load(&Sources::of_process(None))?;
+    let url = settings.postgres.config_url.as_ref().context(
+        "there is no configuration database: set postgres.config_url (TENON_POSTGRES__CONFIG_URL)",
+    )?;
+    let configuration = open(&settings, url.expose()).await?;
     let held = global.api_key.clone().map(ApiKeyText::new);
     let made = configuration.ensure_dev_project(&name, held).await?;
     let ensured = Ensured {
@@ -84,14 +97,12 @@ pub async fn run(args: ProjectArgs, global: &Global) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// The use cases on the database of the settings.
-async fn open() -> anyhow::Result<Configuration> {
-    let settings = load(&Sources::of_process(None))?;
-    let url = settings.postgres.config_url.as_ref().context(
-        "there is no configuration database: set postgres.config_url (TENON_POSTGRES__CONFIG_URL)",
-    )?;
-    let store =
-        tenon_pg_config::PgConfigStore::new(&settings.config_store(url.expose().to_owned()))?;
+/// The use cases on a database, without anybody to publish to.
+///
+/// # Errors
+/// When the database cannot be reached or brought up to date.
+pub(super) async fn open(settings: &Settings, url: &str) -> anyhow::Result<Configuration> {
+    let store = tenon_pg_config::PgConfigStore::new(&settings.config_store(url.to_owned()))?;
     store.migrate().await.context("cannot bring the configuration database up to date")?;
     let store: Arc<dyn Store> = Arc::new(store);
     let publisher = PlanPublisher::new(store.clone(), Arc::new(Elsewhere), Arc::new(Elsewhere));

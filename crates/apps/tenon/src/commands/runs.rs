@@ -45,7 +45,7 @@ enum RunsCommand {
     Show(RunArgs),
     /// Show the steps of a run, one line for each attempt.
     Steps(RunArgs),
-    /// Tell why a run failed: the step, what went in, what came out.
+    /// Tell why a run does not go on, or why it failed: the step, what went in, what came out.
     Why(RunArgs),
     /// Follow a run until it has ended.
     Follow(RunArgs),

@@ -1,15 +1,18 @@
 //! `tenon server`: runs the chosen roles until it is told to stop.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 
 use crate::config::{Settings, Sources, load};
 use crate::lifecycle::Shutdown;
 use crate::memory;
 use crate::roles::{self, Parts, Roles, VaultDatabases};
+use crate::telemetry::Telemetry;
 
 /// Run the chosen roles of an installation.
 #[derive(Debug, Args)]
@@ -35,26 +38,70 @@ pub struct ServerArgs {
 /// When the settings are wrong, a database cannot be reached, or the address is taken.
 pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
     let mut settings = load(&Sources::of_process(args.config))?;
-    super::init_logging(&settings.log);
+    let telemetry = Telemetry::start(&settings, &args.roles)?;
     memory::keep_in(settings.server.allow_memory_dumps)?;
     if let Some(listen) = args.listen {
         settings.server.listen = listen;
     }
     let parts = parts(args.roles, settings)?;
+    let settings = parts.settings.clone();
     let shutdown = Shutdown::on_signals(parts.settings.stop_grace())?;
-    let running = roles::start(parts).await?;
+    let running = roles::start(parts, telemetry.metrics()).await?;
     if let Some(listen) = running.listen {
         tracing::info!(address = %listen, "ready on http://{listen}");
     } else {
         tracing::info!("ready");
     }
-    shutdown.soft().cancelled().await;
-    tracing::info!("stopping; a second signal stops at once");
+    let ready = ReadyFile::of(&settings, running.listen)?;
+    tokio::select! {
+        () = shutdown.soft().cancelled() => {
+            tracing::info!("stopping; a second signal stops at once");
+        }
+        () = running.may_exit.cancelled() => tracing::info!("stopping; there was nothing to do"),
+    }
+    drop(ready);
     tokio::select! {
         () = running.stop() => {}
         () = shutdown.hard().cancelled() => tracing::warn!("stopped at once; leases will lapse"),
     }
+    telemetry.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says to whoever watches the folder that the process can be sent work.
+pub(super) struct ReadyFile(PathBuf);
+
+impl ReadyFile {
+    /// Makes the file of `server.ready_file`, where it is set.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn of(
+        settings: &Settings,
+        listen: Option<SocketAddr>,
+    ) -> anyhow::Result<Option<Self>> {
+        let path = settings.server.ready_file.clone();
+        path.map(|path| Self::write(path, listen)).transpose()
+    }
+
+    /// Written beside it and renamed, so that nobody reads half of it.
+    fn write(path: PathBuf, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
+        let text = listen.map(|address| format!("http://{address}\n")).unwrap_or_default();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+        let mut file =
+            file.with_context(|| format!("cannot make server.ready_file {}", path.display()))?;
+        file.write_all(text.as_bytes())?;
+        file.persist(&path)
+            .with_context(|| format!("cannot make server.ready_file {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for ReadyFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 fn parts(roles: Roles, settings: Settings) -> anyhow::Result<Parts> {

@@ -122,7 +122,7 @@ pub async fn run(args: VaultArgs, global: &Global) -> anyhow::Result<ExitCode> {
         _ => {}
     }
     let settings = load(&Sources::of_process(args.config.clone()))?;
-    super::init_logging(&settings.log);
+    crate::telemetry::init_log(&settings.log);
     memory::keep_in(settings.server.allow_memory_dumps)?;
     let vault = open(settings, &args.dir).await?;
     match args.command {

@@ -14,9 +14,15 @@ pub struct Execution {
     pub accept_connections: usize,
     /// How long a database that hangs may keep callers waiting, in milliseconds.
     pub accept_timeout_ms: u64,
+    /// Open runs of one project, about; more work of it gets 429.
+    pub open_jobs_per_project_max: u64,
+    /// The longest ordering key of a workflow, in bytes.
+    pub ordering_key_bytes_max: usize,
     /// Runs that one process executes at once, waiting for HTTP included.
     pub runs_in_flight_max: usize,
-    /// Jobs taken from a queue at once.
+    /// Of them, runs of one queue that is not dedicated.
+    pub runs_in_flight_per_queue_max: usize,
+    /// Jobs taken in one claim.
     pub claim_max: usize,
     /// How long a job stays claimed without a sign of life from its worker.
     pub lease_ttl_ms: u64,
@@ -46,6 +52,8 @@ pub struct Execution {
     pub infrastructure_retries: u32,
     /// How often open jobs are compared with the queues.
     pub sweep_interval_ms: u64,
+    /// Open jobs that one comparison looks at, beside those of the last minute.
+    pub sweep_jobs_max: usize,
     /// The comparison leaves younger jobs alone.
     pub sweep_min_age_ms: u64,
     /// How long workers may re-assert their leases after a queue forgot them.
@@ -65,7 +73,10 @@ impl Default for Execution {
             accept_waiting_max: 10_000,
             accept_connections: 1,
             accept_timeout_ms: 5_000,
+            open_jobs_per_project_max: 1_000_000,
+            ordering_key_bytes_max: 512,
             runs_in_flight_max: 20_000,
+            runs_in_flight_per_queue_max: 15_000,
             claim_max: 64,
             lease_ttl_ms: 3_000,
             beat_interval_ms: 800,
@@ -81,6 +92,7 @@ impl Default for Execution {
             crashes_quarantine: 2,
             infrastructure_retries: 10,
             sweep_interval_ms: 2_000,
+            sweep_jobs_max: 50_000,
             sweep_min_age_ms: 3_000,
             reassert_grace_ms: 1_500,
             fan_out_items_max: 1_000_000,

@@ -241,6 +241,11 @@ pub struct Integrations {
     pub wait_max_ms: u64,
     /// The same once a step has read something.
     pub wait_amid_pages_max_ms: u64,
+    /// Calls of steps of one project to one connector that a worker process has under way at a
+    /// time; a project may have a limit of its own.
+    pub calls_per_connector_max: u32,
+    /// How long a run pauses that found no room among them.
+    pub busy_pause_ms: u64,
     /// Options that a provider has.
     pub sources: IntegrationSources,
 }
@@ -250,6 +255,8 @@ impl Default for Integrations {
         Self {
             wait_max_ms: 2_000,
             wait_amid_pages_max_ms: 120_000,
+            calls_per_connector_max: 100,
+            busy_pause_ms: 1_000,
             sources: IntegrationSources::default(),
         }
     }
@@ -296,15 +303,18 @@ impl Default for IntegrationSources {
 }
 
 /// `[gateway]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gateway {
     /// Verified user tokens that are remembered.
     pub user_tokens_max: usize,
+    /// Runs of one project that a gateway process accepts in a second, with as many saved up; no
+    /// limit when left out.
+    pub accepts_per_second: Option<f64>,
 }
 
 impl Default for Gateway {
     fn default() -> Self {
-        Self { user_tokens_max: 100_000 }
+        Self { user_tokens_max: 100_000, accepts_per_second: None }
     }
 }

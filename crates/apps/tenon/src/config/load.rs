@@ -185,12 +185,20 @@ fn parse(text: &str, default: Option<&Value>) -> Value {
         }
         Some(Value::String(..)) => text.to_owned().into(),
         // An optional setting: a number where it reads like one, else text with all its quotes.
-        Some(Value::Empty(..)) => match text.parse::<u64>() {
-            Ok(number) => number.into(),
-            Err(_) => text.to_owned().into(),
+        Some(Value::Empty(..)) => match (text.parse::<u64>(), decimal(text)) {
+            (Ok(number), _) => number.into(),
+            (_, Some(number)) => number.into(),
+            _ => text.to_owned().into(),
         },
         _ => text.parse().expect("any text is some value"),
     }
+}
+
+/// A number such as `2.5`; words that some take for numbers, such as `inf`, are none.
+fn decimal(text: &str) -> Option<f64> {
+    let (whole, part) = text.split_once('.')?;
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    (is_digits(whole) && is_digits(part)).then(|| text.parse().ok()).flatten()
 }
 
 fn insert(dict: &mut Dict, path: &[String], value: Value) {

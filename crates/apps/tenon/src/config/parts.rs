@@ -1,12 +1,14 @@
 //! Turns the settings tree into what each part of the house takes. The parts never see the tree.
 
 mod accounts;
+mod cluster;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tenon_api::ApiSettings;
 use tenon_egress::EgressSettings;
+use tenon_exec::admission::AdmissionLimits;
 use tenon_exec::schedules::TickLimits;
 use tenon_http_kit::{BodyLimits, JsonLimits, LayerSettings, ServeSettings};
 use tenon_script::RunnerCommand;
@@ -23,12 +25,6 @@ impl Settings {
     #[must_use]
     pub fn postgres_dir(&self) -> PathBuf {
         self.server.data_dir.join("postgres")
-    }
-
-    /// The folder of large values.
-    #[must_use]
-    pub fn blobs_dir(&self) -> PathBuf {
-        self.blobs.dir.clone().unwrap_or_else(|| self.server.data_dir.join("blobs"))
     }
 
     /// How long work may take to reach a safe point after a stop was asked for.
@@ -71,7 +67,9 @@ impl Settings {
             accept_waiting_max: execution.accept_waiting_max,
             accept_connections: execution.accept_connections,
             accept_timeout: ms(execution.accept_timeout_ms),
+            ordering_key_bytes_max: execution.ordering_key_bytes_max,
             runs_in_flight_max: execution.runs_in_flight_max,
+            runs_in_flight_per_queue_max: execution.runs_in_flight_per_queue_max,
             claim_max: execution.claim_max,
             lease_ttl: ms(execution.lease_ttl_ms),
             beat_interval: ms(execution.beat_interval_ms),
@@ -84,6 +82,7 @@ impl Settings {
             crashes_quarantine: execution.crashes_quarantine,
             infrastructure_retries: execution.infrastructure_retries,
             sweep_interval: ms(execution.sweep_interval_ms),
+            sweep_jobs_max: execution.sweep_jobs_max,
             sweep_min_age: ms(execution.sweep_min_age_ms),
             reassert_grace: ms(execution.reassert_grace_ms),
             stop_grace: self.stop_grace(),
@@ -106,6 +105,16 @@ impl Settings {
             part_bytes_max: execution.tick_part_bytes_max,
             reads_max: execution.tick_reads_max,
             inline_bytes_max: execution.inline_bytes_max,
+            ordering_key_bytes_max: execution.ordering_key_bytes_max,
+        }
+    }
+
+    /// For what one project may send to a gateway.
+    #[must_use]
+    pub fn admission(&self) -> AdmissionLimits {
+        AdmissionLimits {
+            accepts_per_second: self.gateway.accepts_per_second,
+            open_max: self.execution.open_jobs_per_project_max,
         }
     }
 
@@ -232,6 +241,7 @@ mod tests {
         let shown = |value: &dyn std::fmt::Debug| format!("{value:#?}");
         assert_eq!(shown(&settings.engine()), shown(&tenon_exec::settings::Settings::default()));
         assert_eq!(settings.ticks(), TickLimits::default());
+        assert_eq!(settings.admission(), AdmissionLimits::default());
         assert_eq!(shown(&settings.outgoing()), shown(&EgressSettings::default()));
         assert_eq!(shown(&settings.management()), shown(&ApiSettings::default()));
         assert_eq!(settings.json().depth_max, JsonLimits::default().depth_max);

@@ -8,7 +8,13 @@ use super::Settings;
 pub(super) type Broken = (&'static str, String);
 
 /// Settings for which zero has a meaning of its own.
-const ZERO_ALLOWED: [&str; 13] = [
+const ZERO_ALLOWED: [&str; 19] = [
+    "controller.autoscale.workers_min",
+    "controller.dedication.cooldown_ms",
+    "controller.dedication.hold_ms",
+    "controller.dedication.queues_max",
+    "controller.dedication.reserved_percent_max",
+    "controller.dedication.share_percent_min",
     "egress.lookup_ttl_ms",
     "execution.record_linger_ms",
     "execution.infrastructure_retries",
@@ -23,6 +29,9 @@ const ZERO_ALLOWED: [&str; 13] = [
     "vault.renewal.early_percent",
     "vault.renewal.pause_min_ms",
 ];
+/// What an address of Redis may begin with.
+const REDIS_SCHEMES: [&str; 5] =
+    ["redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel"];
 /// Connections that PostgreSQL and a person with `psql` need beside the pools.
 const SPARE_CONNECTIONS: u32 = 8;
 
@@ -31,13 +40,19 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     let mut found = Vec::new();
     of_databases(settings, &mut found);
     of_execution(settings, &mut found);
+    of_controller(settings, &mut found);
     of_vault(settings, &mut found);
     of_connect(settings, &mut found);
+    of_telemetry(settings, &mut found);
+    super::blobs::broken(&settings.blobs, &mut found);
     if let Some(url) = &settings.redis.url
-        && !matches!(url.scheme(), "redis" | "rediss" | "redis+unix")
+        && !REDIS_SCHEMES.contains(&url.scheme())
     {
-        found
-            .push(("redis.url", "must begin with redis://, rediss:// or redis+unix://".to_owned()));
+        let message = format!("must begin with {}://", REDIS_SCHEMES.join("://, "));
+        found.push(("redis.url", message));
+    }
+    if !(1..=1_024).contains(&settings.redis.queue_shards) {
+        found.push(("redis.queue_shards", "must be 1 to 1024".to_owned()));
     }
     if settings.redis.key_interval_ms < 60_000 {
         let message = "must be at least 60000, or plans are put anew all the time";
@@ -106,9 +121,58 @@ fn of_execution(settings: &Settings, found: &mut Vec<Broken>) {
         let message = "must not be more than `execution.crashes_max`";
         found.push(("execution.crashes_quarantine", message.to_owned()));
     }
+    if let Some(rate) = settings.gateway.accepts_per_second
+        && !(0.001..=1_000_000.0).contains(&rate)
+    {
+        let message = "must be 0.001 to 1000000; leave it out for no limit";
+        found.push(("gateway.accepts_per_second", message.to_owned()));
+    }
+    if execution.ordering_key_bytes_max > 64 << 10 {
+        let message = "must be at most 65536: it is evaluated for every run";
+        found.push(("execution.ordering_key_bytes_max", message.to_owned()));
+    }
+    if settings.documents.concurrency_max > 32_767 {
+        found.push(("documents.concurrency_max", "must be at most 32767".to_owned()));
+    }
     if execution.inline_bytes_max > settings.http.body_bytes_max {
         let message = "must not be more than `http.body_bytes_max`";
         found.push(("execution.inline_bytes_max", message.to_owned()));
+    }
+}
+
+fn of_controller(settings: &Settings, found: &mut Vec<Broken>) {
+    let controller = &settings.controller;
+    let renewals =
+        controller.lease_margin_ms.saturating_add(controller.lease_renew_interval_ms * 2);
+    if controller.lease_ttl_ms < renewals {
+        let message = "must be at least `controller.lease_margin_ms` and two renewals \
+                       (`controller.lease_renew_interval_ms`), or one late renewal loses the lease";
+        found.push(("controller.lease_ttl_ms", message.to_owned()));
+    }
+    let autoscale = &controller.autoscale;
+    if autoscale.workers_min > autoscale.workers_max {
+        let message = "must not be more than `controller.autoscale.workers_max`";
+        found.push(("controller.autoscale.workers_min", message.to_owned()));
+    }
+    for (name, percent) in [
+        ("controller.autoscale.utilisation_percent", autoscale.utilisation_percent),
+        ("controller.dedication.share_percent_min", controller.dedication.share_percent_min),
+        ("controller.dedication.reserved_percent_max", controller.dedication.reserved_percent_max),
+    ] {
+        if percent > 100 {
+            found.push((name, "must be at most 100".to_owned()));
+        }
+    }
+    let worker = &settings.worker;
+    if worker.member_ttl_ms < worker.beat_interval_ms.saturating_mul(2) {
+        let message = "must be at least twice `worker.beat_interval_ms`, \
+                       or one late beat loses the worker";
+        found.push(("worker.member_ttl_ms", message.to_owned()));
+    }
+    if worker.view_stale_ms < controller.round_interval_ms.saturating_mul(2) {
+        let message = "must be at least twice `controller.round_interval_ms`, \
+                       or every view is taken for an old one";
+        found.push(("worker.view_stale_ms", message.to_owned()));
     }
 }
 
@@ -176,6 +240,22 @@ fn of_connect(settings: &Settings, found: &mut Vec<Broken>) {
         if !(65_535..=0x7fff_ffff).contains(&bytes) {
             found.push((name, "must be 65535 to 2147483647, as HTTP/2 has it".to_owned()));
         }
+    }
+}
+
+fn of_telemetry(settings: &Settings, found: &mut Vec<Broken>) {
+    let telemetry = &settings.telemetry;
+    let is_http = |url: &url::Url| matches!(url.scheme(), "http" | "https");
+    if telemetry.otlp_endpoint.as_ref().is_some_and(|url| !is_http(url) || url.query().is_some()) {
+        let message = "must begin with http:// or https:// and have no query";
+        found.push(("telemetry.otlp_endpoint", message.to_owned()));
+    }
+    if telemetry.sampled_per_mille > 1_000 {
+        found.push(("telemetry.sampled_per_mille", "must be at most 1000".to_owned()));
+    }
+    if telemetry.batch_max > telemetry.spans_waiting_max {
+        let message = "must not be more than `telemetry.spans_waiting_max`";
+        found.push(("telemetry.batch_max", message.to_owned()));
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where data are kept that have no place of their own: `postgres/` and `blobs/`.
     pub data_dir: PathBuf,
+    /// A file that is there while this process can be sent work, with its address in it.
+    pub ready_file: Option<PathBuf>,
     /// How long work may take to reach a safe point after a stop was asked for.
     pub stop_grace_ms: u64,
     /// Whether the memory of this process, keys and secrets included, may be written to a core
@@ -29,6 +31,7 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7070)),
             data_dir: PathBuf::from(".tenon"),
+            ready_file: None,
             stop_grace_ms: 25_000,
             allow_memory_dumps: false,
         }
@@ -104,28 +107,32 @@ impl Default for EmbeddedServer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redis {
-    /// `redis://`, `rediss://` or `redis+unix://`. Without it the queue lives in this process.
+    /// `redis://`, `rediss://` or `redis+unix://`, several with commas for a cluster, or
+    /// `redis+sentinel://`. Without it the queue lives in this process.
     pub url: Option<ConnectionUrl>,
+    /// The certificates that servers are trusted by over TLS, in place of the system's.
+    pub authority_file: Option<PathBuf>,
     /// The file of the key that seals what is kept in Redis; the same for every process.
     pub key_file: Option<PathBuf>,
     /// Other keys whose entries can be read, while the key is changed.
     pub other_key_files: Vec<PathBuf>,
     /// How long one of the keys lives that are made of it.
     pub key_interval_ms: u64,
+    /// Parts that the queues are spread over; the same for every process.
+    pub queue_shards: u16,
 }
 
 impl Default for Redis {
     fn default() -> Self {
-        Self { url: None, key_file: None, other_key_files: Vec::new(), key_interval_ms: 86_400_000 }
+        Self {
+            url: None,
+            authority_file: None,
+            key_file: None,
+            other_key_files: Vec::new(),
+            key_interval_ms: 86_400_000,
+            queue_shards: 16,
+        }
     }
-}
-
-/// `[blobs]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Blobs {
-    /// The folder of large values; `<server.data_dir>/blobs` when left out.
-    pub dir: Option<PathBuf>,
 }
 
 /// `[http]`: incoming requests.

@@ -101,6 +101,10 @@ impl Binaries {
         Ok(Self { bin_dir: target.join("bin"), relocatable: None, ..self })
     }
 
+    pub(super) fn bin_dir(&self) -> &Path {
+        &self.bin_dir
+    }
+
     pub(super) fn major(&self) -> u32 {
         self.major
     }

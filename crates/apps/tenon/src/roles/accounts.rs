@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+use super::measured_vault::MeasuredVault;
 use super::vault::{ROLE_PLACE, VaultRole, grant_key, has_certificate_for_each_role, identity};
 use super::{Parts, Role, Store};
 use crate::config::Settings;
@@ -224,7 +225,7 @@ fn remotes(
     for caller in users {
         let identity = identity(settings, caller.name())?;
         let client = VaultClient::new(url.clone(), &identity, ClientSettings::default())?;
-        remotes.push((*caller, Arc::new(client)));
+        remotes.push((*caller, MeasuredVault::around(Arc::new(client))));
     }
     Ok(remotes)
 }

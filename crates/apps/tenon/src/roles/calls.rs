@@ -11,6 +11,7 @@ use tenon_proxy::{CallLog, CallRecord, NoCallLog};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::monitoring::Pools;
 use super::{Parts, Store};
 
 /// Hands records to the writer.
@@ -29,6 +30,7 @@ impl CallLog for Kept {
 /// When the URL of the execution database does not parse.
 pub(super) fn open(
     parts: &Parts,
+    pools: &Pools,
     tasks: &TaskTracker,
     ended: &CancellationToken,
 ) -> anyhow::Result<Arc<dyn CallLog>> {
@@ -43,6 +45,7 @@ pub(super) fn open(
         return Ok(Arc::new(NoCallLog));
     };
     let appender = CallAppender::connect(url)?;
+    pools.add("call_log", appender.pool());
     let (log, writer) = call_log(Arc::new(appender), parts.settings.call_log());
     tasks.spawn(writer.run(ended.clone()));
     Ok(Arc::new(Kept(log)))

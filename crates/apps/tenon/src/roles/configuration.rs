@@ -19,7 +19,7 @@ use url::Url;
 
 use super::shared::Shared;
 use super::triggering::ToExecution;
-use super::{Parts, Store};
+use super::{Parts, Store, plan_requests};
 
 /// How often unpublished plans are looked for.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
@@ -73,6 +73,7 @@ pub(super) async fn open(
     let settings = parts.settings.config_store(url.to_owned());
     let store = tenon_pg_config::PgConfigStore::new(&settings)?;
     store.migrate().await.context("cannot bring the configuration database up to date")?;
+    shared.pools.add("config", store.pool());
     let store: Arc<dyn tenon_config::ports::Store> = Arc::new(store);
     let announcer = Arc::new(AnnounceThrough {
         plans: shared.plans.clone(),
@@ -85,6 +86,9 @@ pub(super) async fn open(
         tracing::warn!(error = %error, "plans are published later");
     }
     tasks.spawn(keep_published(publisher.clone(), stopping.clone()));
+    for asked in [shared.coordination.announcements(), shared.plan_requests.own()] {
+        tasks.spawn(plan_requests::answer(publisher.clone(), asked, stopping.clone()));
+    }
     let limits = parts.settings.configuring();
     let configuration = Configuration::new(store, publisher, shared.clock.clone(), limits)
         .with_triggering(Arc::new(ToExecution::of(shared)?));

@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use tenon_contract::grant::GrantKey;
 use tenon_contract::plan::PlanSource;
-use tenon_domain::{Clock, RunId};
+use tenon_domain::Clock;
 use tenon_exec::leases::Leases;
 use tenon_exec::plans::Plans;
-use tenon_exec::ports::blobs::BlobStore;
+use tenon_exec::ports::blobs::{BlobStore, SegmentNames};
 use tenon_exec::ports::calls::ProxyCallRetention;
+use tenon_exec::ports::incarnation::Incarnation;
 use tenon_exec::ports::queue::JobQueue;
 use tenon_exec::ports::schedule::ScheduleStore;
 use tenon_exec::ports::store::JobStore;
+use tenon_exec::regression::RegressionWatch;
 use tenon_exec::schedules::{Schedules, TickLimits};
+use tenon_exec::segment_sweep::{self, SegmentSweep};
 use tenon_exec::settings::Settings;
 use tenon_exec::sweep::Sweep;
 use tokio::sync::broadcast;
@@ -26,8 +28,6 @@ use super::shared::Shared;
 
 /// How often partitions are made and dropped.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
-/// Segments deleted at once.
-const SEGMENTS_PAGE: usize = 1_000;
 
 /// What the duties work with.
 #[derive(Clone)]
@@ -42,8 +42,14 @@ pub struct Duties {
     pub calls_days: u32,
     /// What is reconciled with it.
     pub queue: Arc<dyn JobQueue>,
+    /// Which servers hold the queues, where a loss can be told from it.
+    pub incarnation: Option<Arc<dyn Incarnation>>,
     /// Large values, deleted when their runs are.
     pub blobs: Arc<dyn BlobStore>,
+    /// Who knows which of them are in use.
+    pub names: Arc<dyn SegmentNames>,
+    /// When those that are not are removed.
+    pub segment_limits: segment_sweep::Limits,
     /// Which schedules there are.
     pub plans: Arc<Plans>,
     /// Signs that a run may use the accounts of its user.
@@ -69,7 +75,10 @@ impl Duties {
             calls: Arc::new(execution.store.clone()),
             calls_days: parts.settings.retention.proxy_calls_days,
             queue: shared.queue.clone(),
+            incarnation: shared.incarnation.clone(),
             blobs: execution.blobs.clone(),
+            names: Arc::new(execution.store.clone()),
+            segment_limits: parts.settings.segment_sweep(),
             plans: shared.plans.clone(),
             grants: shared.accounts.grants.clone(),
             clock: shared.clock.clone(),
@@ -88,6 +97,11 @@ pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
     };
     let token = stop.clone();
     tasks.spawn(async move { sweep.run(token).await });
+    if let Some(incarnation) = duties.incarnation.clone() {
+        let watch = RegressionWatch { store: duties.store.clone(), incarnation };
+        let token = stop.clone();
+        tasks.spawn(async move { watch.run(token).await });
+    }
     let plans: Arc<dyn PlanSource> = duties.plans.clone();
     let schedules = Schedules {
         plans,
@@ -100,6 +114,14 @@ pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
     };
     let token = stop.clone();
     tasks.spawn(async move { schedules.run(token).await });
+    let segments = SegmentSweep::new(
+        duties.blobs.clone(),
+        duties.names.clone(),
+        duties.clock.clone(),
+        duties.segment_limits.clone(),
+    );
+    let token = stop.clone();
+    tasks.spawn(async move { segments.run(token).await });
     let (duties, token) = (duties.clone(), stop.clone());
     tasks.spawn(async move { duties.retain(token).await });
 }
@@ -135,27 +157,8 @@ impl Duties {
                 "proxy calls older than {days} days were dropped"
             );
         }
-        // A segment is written after its run was accepted, so what is older than every run that
-        // is kept, ended or open, belongs to none.
-        let mut cutoff = now
-            .checked_sub(SignedDuration::from_hours(24 * (i64::from(keep_days) + 1)))
-            .unwrap_or(Timestamp::UNIX_EPOCH)
-            .as_millisecond();
-        if let Some(oldest) = self.store.open_jobs(None, 1).await?.first() {
-            cutoff = cutoff.min(accepted_ms(oldest.run));
-        }
-        for segment in self.blobs.segments_before(cutoff, SEGMENTS_PAGE).await? {
-            self.blobs.delete(segment).await?;
-        }
         Ok(())
     }
-}
-
-/// When a run was accepted, from its id.
-fn accepted_ms(run: RunId) -> i64 {
-    let Some(made) = run.uuid().get_timestamp() else { return 0 };
-    let (seconds, nanos) = made.to_unix();
-    i64::try_from(seconds * 1_000 + u64::from(nanos) / 1_000_000).unwrap_or(0)
 }
 
 /// Abandons runs of this process that were cancelled.

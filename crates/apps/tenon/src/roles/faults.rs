@@ -1,27 +1,37 @@
-//! Takes one guard out of the product, so that the kill test can be seen to fail without it.
+//! Takes one guard out of the product, or kills the process at a point of its code, so that
+//! `tenon chaos` and the kill test can be seen to fail, and crashes come where they hurt.
 //!
-//! Only in debug builds, and only where `TENON_REMOVE_GUARD` names a guard; a release build does
-//! not hold this code. Nothing here repairs or checks anything.
+//! Only in debug builds, and only where `TENON_REMOVE_GUARD` names a guard or `TENON_KILL_AT` a
+//! point; a release build does not hold this code. Nothing here repairs or checks anything.
+
+#[cfg(debug_assertions)]
+mod queue;
+#[cfg(debug_assertions)]
+mod store;
 
 use std::sync::Arc;
 
+use tenon_exec::ports::queue::JobQueue;
 use tenon_exec::ports::store::JobStore;
+
+#[cfg(debug_assertions)]
+pub use debug::{Guard, KillPoint};
 
 /// The store as all roles of a process see it.
 ///
 /// # Errors
-/// When `TENON_REMOVE_GUARD` names no guard.
+/// When `TENON_REMOVE_GUARD` names no guard or `TENON_KILL_AT` no point.
 #[cfg(debug_assertions)]
-pub fn guarded(store: tenon_pg_execution::Store) -> anyhow::Result<Arc<dyn JobStore>> {
-    let store: Arc<dyn JobStore> = Arc::new(store);
-    match std::env::var("TENON_REMOVE_GUARD") {
-        Err(_) => Ok(store),
-        Ok(name) => {
-            let removed = name.parse()?;
-            tracing::warn!("the guard `{name}` is removed: this process loses or repeats work");
-            Ok(Arc::new(removal::Unguarded { store, removed }))
-        }
+pub fn guarded(store: tenon_pg_execution::Store, url: &str) -> anyhow::Result<Arc<dyn JobStore>> {
+    let (removed, kill) = (Guard::removed()?, KillPoint::of_environment()?);
+    if removed.is_none() && kill.is_none() {
+        return Ok(Arc::new(store));
     }
+    tracing::warn!(?removed, ?kill, "this process loses or repeats work, or ends by itself");
+    let options: sqlx::postgres::PgConnectOptions = url.parse()?;
+    let options = options.options([("tenon.scope", "system")]);
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect_lazy_with(options);
+    Ok(Arc::new(store::Unguarded { store: Arc::new(store), removed, kill, pool }))
 }
 
 /// The store as all roles of a process see it.
@@ -29,27 +39,39 @@ pub fn guarded(store: tenon_pg_execution::Store) -> anyhow::Result<Arc<dyn JobSt
 /// # Errors
 /// Never in a release build.
 #[cfg(not(debug_assertions))]
-pub fn guarded(store: tenon_pg_execution::Store) -> anyhow::Result<Arc<dyn JobStore>> {
+pub fn guarded(store: tenon_pg_execution::Store, _url: &str) -> anyhow::Result<Arc<dyn JobStore>> {
     Ok(Arc::new(store))
 }
 
+/// The queue as all roles of a process see it.
+///
+/// # Errors
+/// When `TENON_REMOVE_GUARD` names no guard.
 #[cfg(debug_assertions)]
-mod removal {
+pub fn guarded_queue(queue: Arc<dyn JobQueue>) -> anyhow::Result<Arc<dyn JobQueue>> {
+    Ok(match Guard::removed()? {
+        Some(removed @ (Guard::Lease | Guard::Generation)) => {
+            Arc::new(queue::Unguarded::new(queue, removed))
+        }
+        _ => queue,
+    })
+}
+
+/// The queue as all roles of a process see it.
+///
+/// # Errors
+/// Never in a release build.
+#[cfg(not(debug_assertions))]
+pub fn guarded_queue(queue: Arc<dyn JobQueue>) -> anyhow::Result<Arc<dyn JobQueue>> {
+    Ok(queue)
+}
+
+#[cfg(debug_assertions)]
+mod debug {
     use std::str::FromStr;
-    use std::sync::Arc;
-    use std::time::Duration;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
-    use async_trait::async_trait;
-    use jiff::Timestamp;
-    use tenon_domain::{ProjectId, RunId};
-    use tenon_exec::ports::queue::Generation;
-    use tenon_exec::ports::store::{
-        Accept, Accepted, Batch, Error, InstallationScope, Job, JobStore, OpenJob, ResultScope,
-        StoredResult,
-    };
-
-    /// How long after the answer the work is committed without [`Guard::CommitBeforeAccept`].
-    const LATE_COMMIT: Duration = Duration::from_millis(300);
+    use anyhow::Context;
 
     /// What may be removed.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +86,24 @@ mod removal {
         Record,
         /// A request with a key that was seen is the same run.
         OnceKey,
+        /// A worker whose lease another one holds gives up.
+        Lease,
+        /// A queue that forgot gets another generation.
+        Generation,
+        /// The queue is told after the results are committed.
+        AckAfterCommit,
+        /// A run that ended stays as it is.
+        TerminalState,
+    }
+
+    impl Guard {
+        /// The one that is removed from this process.
+        ///
+        /// # Errors
+        /// When the environment names none that there is.
+        pub fn removed() -> anyhow::Result<Option<Self>> {
+            std::env::var("TENON_REMOVE_GUARD").ok().map(|name| name.parse()).transpose()
+        }
     }
 
     impl FromStr for Guard {
@@ -76,113 +116,40 @@ mod removal {
                 "sweep" => Self::Sweep,
                 "record" => Self::Record,
                 "once-key" => Self::OnceKey,
+                "lease" => Self::Lease,
+                "generation" => Self::Generation,
+                "ack-after-commit" => Self::AckAfterCommit,
+                "terminal-state" => Self::TerminalState,
                 _ => anyhow::bail!("TENON_REMOVE_GUARD: there is no guard `{name}`"),
             })
         }
     }
 
-    /// A store without one guard.
-    pub struct Unguarded {
-        pub store: Arc<dyn JobStore>,
-        pub removed: Guard,
+    /// Where the process kills itself, and at which time of coming there.
+    #[derive(Debug)]
+    pub struct KillPoint {
+        point: String,
+        left: AtomicU32,
     }
 
-    #[async_trait]
-    impl JobStore for Unguarded {
-        async fn accept(&self, items: &[Accept]) -> Result<Vec<Accepted>, Error> {
-            let mut items = items.to_vec();
-            match self.removed {
-                Guard::CommitBeforeAccept => {
-                    let (store, count) = (self.store.clone(), items.len());
-                    tokio::spawn(async move {
-                        tokio::time::sleep(LATE_COMMIT).await;
-                        drop(store.accept(&items).await);
-                    });
-                    Ok(vec![Accepted::New; count])
-                }
-                Guard::OnceKey => {
-                    for item in &mut items {
-                        item.once = None;
-                    }
-                    self.store.accept(&items).await
-                }
-                _ => self.store.accept(&items).await,
+    impl KillPoint {
+        /// `TENON_KILL_AT=point:n`.
+        ///
+        /// # Errors
+        /// When it has another form.
+        pub fn of_environment() -> anyhow::Result<Option<Self>> {
+            let Ok(text) = std::env::var("TENON_KILL_AT") else { return Ok(None) };
+            let (point, times) = text.rsplit_once(':').context("TENON_KILL_AT is not point:n")?;
+            let left = times.parse().context("TENON_KILL_AT is not point:n")?;
+            Ok(Some(Self { point: point.to_owned(), left: AtomicU32::new(left) }))
+        }
+
+        /// Ends the process, as a crash does, if this is the place and the time.
+        pub fn pass(&self, point: &str) {
+            if self.point == point && self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                let me = rustix::process::getpid();
+                let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
             }
-        }
-
-        async fn load(&self, runs: &[RunId]) -> Result<Vec<Job>, Error> {
-            self.store.load(runs).await
-        }
-
-        async fn results(
-            &self,
-            run: RunId,
-            scope: ResultScope,
-        ) -> Result<Vec<StoredResult>, Error> {
-            if self.removed == Guard::ReadProgress {
-                return Ok(Vec::new());
-            }
-            self.store.results(run, scope).await
-        }
-
-        async fn commit(&self, batch: Arc<Batch>) -> Result<(), Error> {
-            if self.removed == Guard::Record {
-                let rest = Batch { steps: Vec::new(), ..Batch::clone(&batch) };
-                return self.store.commit(Arc::new(rest)).await;
-            }
-            self.store.commit(batch).await
-        }
-
-        async fn open_jobs(
-            &self,
-            after: Option<RunId>,
-            limit: usize,
-        ) -> Result<Vec<OpenJob>, Error> {
-            if self.removed == Guard::Sweep {
-                return Ok(Vec::new());
-            }
-            self.store.open_jobs(after, limit).await
-        }
-
-        async fn count_crashes(&self, runs: &[RunId]) -> Result<Vec<(RunId, u32)>, Error> {
-            self.store.count_crashes(runs).await
-        }
-
-        async fn accept_replay(&self, job: &Job, keep_results: bool) -> Result<(), Error> {
-            self.store.accept_replay(job, keep_results).await
-        }
-
-        async fn cancel(&self, project: ProjectId, run: RunId) -> Result<bool, Error> {
-            self.store.cancel(project, run).await
-        }
-
-        async fn cancel_installation(
-            &self,
-            project: ProjectId,
-            scope: InstallationScope,
-            until: Timestamp,
-        ) -> Result<Vec<RunId>, Error> {
-            self.store.cancel_installation(project, scope, until).await
-        }
-
-        async fn generation(&self) -> Result<Generation, Error> {
-            self.store.generation().await
-        }
-
-        async fn raise_generation(&self, from: Generation) -> Result<Generation, Error> {
-            self.store.raise_generation(from).await
-        }
-
-        async fn maintain_partitions(
-            &self,
-            now: Timestamp,
-            keep_days: u32,
-        ) -> Result<Vec<String>, Error> {
-            self.store.maintain_partitions(now, keep_days).await
-        }
-
-        async fn ping(&self) -> Result<(), Error> {
-            self.store.ping().await
         }
     }
 }

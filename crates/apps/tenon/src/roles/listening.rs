@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use tenon_api::ApiState;
+use tenon_api::{ApiState, Readiness};
 use tenon_config::{Configuration, InstallationKey};
 use tenon_connect::sources::{DataSources, NoDataSources};
 use tenon_connect::{AccountAuth, ConnectState, Embedded};
 use tenon_contract::user_token::UserTokens;
+use tenon_exec::admission::Admission;
 use tenon_exec::ports::script::FunctionRunner;
 use tenon_gateway::GatewayState;
 use tenon_gateway::webhooks::Webhooks;
@@ -23,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::readiness::Dependencies;
 use super::shared::Shared;
-use super::{Parts, Role};
+use super::{Parts, Role, Store};
 
 /// The files of the Connect Portal, by their paths; none where it was not built.
 const PORTAL_FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/portal_files.rs"));
@@ -51,6 +52,7 @@ pub(super) fn routes(
         router = router.merge(tenon_gateway::router(GatewayState {
             plans: shared.plans.clone(),
             intake: shared.execution()?.intake.clone(),
+            admission: Arc::new(Admission::new(shared.queue.clone(), parts.settings.admission())),
             coordination: shared.coordination.clone(),
             user_tokens: Arc::new(UserTokens::new(parts.settings.gateway.user_tokens_max)),
             webhooks: webhooks(parts, shared, public_url),
@@ -59,16 +61,22 @@ pub(super) fn routes(
             json_limits: parts.settings.json(),
         }));
     }
-    let readiness = Dependencies {
-        store: shared.execution.as_ref().map(|execution| execution.store.clone()),
-        queue: shared.queue.clone(),
-    };
-    let health = tenon_api::health_router(Arc::new(readiness));
+    let health = tenon_api::health_router(readiness(parts, shared));
     let layers = parts.settings.layers();
     let routes = with_layers(router.merge(health), &layers);
     Ok(match proxy(parts, shared, calls)? {
         Some(proxy) => proxy.in_front_of(routes, &layers),
         None => routes,
+    })
+}
+
+/// Whether this process may be sent work.
+pub(super) fn readiness(parts: &Parts, shared: &Shared) -> Arc<dyn Readiness> {
+    let vault = shared.accounts.vault_service.as_ref();
+    Arc::new(Dependencies {
+        store: shared.execution.as_ref().map(|execution| execution.store.clone()),
+        queue: parts.roles.may_open(Store::Coordination).then(|| shared.queue.clone()),
+        vault: vault.map(|vault| vault.keys().clone()),
     })
 }
 
@@ -152,6 +160,7 @@ fn api(
         history: Arc::new(execution.reader.clone()),
         calls: Arc::new(execution.reader.clone()),
         control: Arc::new(control),
+        operations: Arc::new(super::cluster::operations(shared)?),
         blobs: execution.blobs.clone(),
         functions: shared.functions.clone().map(|pool| pool as Arc<dyn FunctionRunner>),
         settings: Arc::new(settings),

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tenon_config::Configuration;
+use tenon_exec::depths;
+use tenon_exec::generation::follow_generation;
 use tenon_http_kit::{ConnectionThreads, serve_on};
 use tenon_pg_execution::LocalQueueLock;
 use tenon_script::RunnerCommand;
@@ -16,9 +18,12 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::accounts::Accounts;
+use super::cluster::{self, Ends, Members};
+use super::monitoring::{self, Watched};
 use super::shared::{Shared, share};
 use super::{Role, Roles, calls, configuration, duties, listening, worker};
 use crate::config::Settings;
+use crate::telemetry::Gathered;
 
 /// How long a start waits for the process before to be gone.
 const LOCAL_QUEUE_PATIENCE: Duration = Duration::from_secs(10);
@@ -54,6 +59,10 @@ pub struct Running {
     pub listen: Option<SocketAddr>,
     /// The use cases of configuration, where this process has the `api` role.
     pub configuration: Option<Configuration>,
+    /// Fires when this process could stop because its worker has had nothing to do for long and
+    /// others are left. Whoever runs it then stops it.
+    pub may_exit: CancellationToken,
+    members: Option<Members>,
     listening: CancellationToken,
     stopping: CancellationToken,
     listeners: TaskTracker,
@@ -82,6 +91,9 @@ impl Running {
         if let Some(recorder) = self.recorder.take() {
             let _ = recorder.await;
         }
+        if let Some(members) = self.members.take() {
+            cluster::leave(&members).await;
+        }
         self.accounts.drain().await;
         self.duties.close();
         self.duties.wait().await;
@@ -100,7 +112,7 @@ impl Running {
 ///
 /// # Errors
 /// When a database cannot be reached or migrated, or the address is taken.
-pub async fn start(parts: Parts) -> anyhow::Result<Running> {
+pub async fn start(parts: Parts, metrics: Option<Arc<Gathered>>) -> anyhow::Result<Running> {
     let stopping = CancellationToken::new();
     let listening = stopping.child_token();
     let listeners = TaskTracker::new();
@@ -121,23 +133,45 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
     let announcements = shared.coordination.announcements();
     duties.spawn(shared.accounts.follow(announcements, stopping.clone()));
 
+    if shared.execution.is_some() {
+        // A controller raises it, and a worker adopts it; whoever only pushes has to ask.
+        duties.spawn(follow_generation(shared.queue.clone(), stopping.clone()));
+    }
     let mut connection_threads = None;
     let beat_stop = CancellationToken::new();
     let (mut recorder, mut beat) = (None, None);
+    let (may_exit, mut members) = (CancellationToken::new(), None);
     if parts.roles.has(Role::Worker) {
-        let started = worker::start(&parts, &shared, &workers, &duties, &stopping).await?;
+        let ends = Ends { stopping: &stopping, may_exit: &may_exit };
+        let started = worker::start(&parts, &shared, &workers, &duties, ends).await?;
         recorder = Some(started.recorder);
+        members = Some(Members { membership: shared.membership.clone(), me: shared.me });
         beat = Some(worker::spawn_beat(&shared, started.leases, beat_stop.clone())?);
     }
     if parts.roles.has(Role::Controller) {
         duties::start(&duties::Duties::of(&parts, &shared)?, &duties, &stopping);
+        let interval = Duration::from_millis(parts.settings.metrics.sample_interval_ms);
+        if metrics.is_some() {
+            let (queue, clock) = (shared.queue.clone(), shared.clock.clone());
+            duties.spawn(depths::follow(queue, clock, interval, stopping.clone()));
+        }
+        cluster::lead(&parts, &shared, &duties, &stopping).await?;
     }
     if let Some(vault) = &shared.accounts.vault_service {
         // Until the end: workers of other processes need it for what they have begun.
         vault.listen(&parts.settings, &duties, &stopping).await?;
     }
+    if let Some(metrics) = metrics {
+        let watched = Watched {
+            metrics,
+            pools: shared.pools.clone(),
+            functions: shared.functions.clone(),
+            readiness: listening::readiness(&parts, &shared),
+        };
+        monitoring::listen(&parts.settings.metrics, watched, &duties, &stopping).await?;
+    }
     if let Some(listener) = listener {
-        let calls = calls::open(&parts, &duties, &stopping)?;
+        let calls = calls::open(&parts, &shared.pools, &duties, &stopping)?;
         let router = listening::routes(
             &parts,
             &shared,
@@ -160,6 +194,8 @@ pub async fn start(parts: Parts) -> anyhow::Result<Running> {
     Ok(Running {
         listen,
         configuration,
+        may_exit,
+        members,
         listening,
         stopping,
         listeners,

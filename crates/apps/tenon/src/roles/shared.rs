@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tenon_blob::DiskStore;
 use tenon_contract::plan::PlanCache;
 use tenon_contract::quota::Quotas;
 use tenon_contract::secret::SecretBytes;
@@ -16,19 +15,23 @@ use tenon_exec::intake::{self, FreshJobs, Intake, IntakeParts};
 use tenon_exec::plans::Plans;
 use tenon_exec::ports::blobs::BlobStore;
 use tenon_exec::ports::coordination::Coordination;
+use tenon_exec::ports::incarnation::Incarnation;
+use tenon_exec::ports::membership::{MemberId, Membership};
 use tenon_exec::ports::queue::JobQueue;
 use tenon_exec::ports::store::JobStore;
 use tenon_exec::settings::Settings as ExecSettings;
-use tenon_local::{LocalCoordination, LocalPlanCache, LocalQueue, LocalQuotas};
+use tenon_local::{LocalCoordination, LocalMembership, LocalPlanCache, LocalQueue, LocalQuotas};
 use tenon_redis::{
-    Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas, RedisSharedValues,
-    Sealer,
+    Endpoint, Redis, RedisCoordination, RedisIncarnation, RedisMembership, RedisPlanCache,
+    RedisQueue, RedisQuotas, RedisSharedValues, Sealer,
 };
 use tenon_script::ScriptPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accounts::Accounts;
+use super::monitoring::Pools;
+use super::plan_requests::AskApi;
 use super::{Parts, Role, Store};
 use crate::config::Settings;
 
@@ -39,17 +42,28 @@ const HISTORY_CONNECTIONS_MAX: u32 = 4;
 pub(super) struct Shared {
     pub(super) queue: Arc<dyn JobQueue>,
     pub(super) coordination: Arc<dyn Coordination>,
+    pub(super) membership: Arc<dyn Membership>,
+    /// This process among the members.
+    pub(super) me: MemberId,
+    /// Whether there can be no other process.
+    pub(super) is_alone: bool,
     pub(super) plan_cache: Arc<dyn PlanCache>,
     pub(super) quotas: Arc<dyn Quotas>,
     /// What processes leave for each other, where they share it.
     pub(super) shared_values: Option<Arc<dyn SharedValues>>,
     pub(super) plans: Arc<Plans>,
+    /// What this very process asks of the role `api`.
+    pub(super) plan_requests: Arc<AskApi>,
+    /// Which servers hold the queues, where they are not in this process.
+    pub(super) incarnation: Option<Arc<dyn Incarnation>>,
     /// Where the roles may open the execution database.
     pub(super) execution: Option<Execution>,
     pub(super) functions: Option<Arc<ScriptPool>>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Arc<ExecSettings>,
+    /// Connections to databases, for figures of their use.
+    pub(super) pools: Pools,
 }
 
 /// What stands on the execution database.
@@ -93,9 +107,11 @@ impl Shared {
 struct Cluster {
     queue: Arc<dyn JobQueue>,
     coordination: Arc<dyn Coordination>,
+    membership: Arc<dyn Membership>,
     plan_cache: Arc<dyn PlanCache>,
     quotas: Arc<dyn Quotas>,
     shared_values: Option<Arc<dyn SharedValues>>,
+    incarnation: Option<Arc<dyn Incarnation>>,
 }
 
 /// Builds them.
@@ -114,26 +130,44 @@ pub(super) async fn share(
         exec.reassert_grace = Duration::ZERO;
     }
     let settings = Arc::new(exec);
-    let Cluster { queue, coordination, plan_cache, quotas, shared_values } =
+    let Cluster { queue, coordination, membership, plan_cache, quotas, shared_values, incarnation } =
         cluster(parts, &clock, tasks, stopping)?;
+    let requests = Arc::new(AskApi::new(coordination.clone()));
+    let plans = Plans::new(plan_cache.clone())
+        .with_directory(parts.settings.directory())
+        .with_requests(requests.clone(), plan_cache.clone());
     let accounts = Accounts::open(parts, &clock, tasks, stopping, shared_values.as_ref()).await?;
     let accounts = Arc::new(accounts);
     let execution = match parts.roles.may_open(Store::ExecutionDatabase) {
         true => Some(open_execution(parts, &queue, &accounts, &settings).await?),
         false => None,
     };
+    let pools = Pools::default();
+    if let Some(execution) = &execution {
+        pools.add("execution", execution.store.pool());
+        pools.add("history", execution.reader.pool());
+    }
+    if let Some(vault) = &accounts.vault_service {
+        vault.add_pools(&pools);
+    }
     Ok(Shared {
         queue,
         coordination,
+        membership,
+        me: MemberId::draw(),
+        is_alone: parts.settings.redis.url.is_none(),
         quotas,
         shared_values,
-        plans: Arc::new(Plans::new(plan_cache.clone()).with_directory(parts.settings.directory())),
+        plans: Arc::new(plans),
+        plan_requests: requests,
         plan_cache,
+        incarnation,
         execution,
         functions: start_functions(parts).await?,
         accounts,
         clock,
         settings,
+        pools,
     })
 }
 
@@ -143,29 +177,43 @@ fn cluster(
     tasks: &TaskTracker,
     stopping: &CancellationToken,
 ) -> anyhow::Result<Cluster> {
-    let url = parts.settings.redis.url.as_ref();
+    let settings = &parts.settings;
+    let url = settings.redis.url.as_ref();
     let url = url.filter(|_| parts.roles.may_open(Store::Coordination));
     let Some(url) = url else {
         return Ok(Cluster {
             queue: Arc::new(LocalQueue::new(clock.clone())),
             coordination: Arc::new(LocalCoordination::new()),
+            membership: Arc::new(LocalMembership::new()),
             plan_cache: Arc::new(LocalPlanCache::new()),
             quotas: Arc::new(LocalQuotas::new(clock.clone())),
             shared_values: None,
+            incarnation: None,
         });
     };
-    let redis = Redis::open(&url.expose().parse::<Endpoint>()?)?;
-    let sealer = sealer(&parts.settings, clock)?;
-    let shares = parts.settings.vault.share_values && parts.roles.may_open(Store::VaultClient);
+    let authority = match &settings.redis.authority_file {
+        Some(path) => Some(
+            std::fs::read(path)
+                .with_context(|| format!("redis.authority_file: cannot read {}", path.display()))?,
+        ),
+        None => None,
+    };
+    let redis = Redis::open_with(&url.expose().parse::<Endpoint>()?, authority)?;
+    let sealer = sealer(settings, clock)?;
+    let shares = settings.vault.share_values && parts.roles.may_open(Store::VaultClient);
     let shared_values = shares.then(|| -> Arc<dyn SharedValues> {
         Arc::new(RedisSharedValues::new(redis.clone(), sealer.clone()))
     });
+    let shards = settings.redis.queue_shards;
+    let queue = Arc::new(RedisQueue::new(redis.clone(), shards, tasks, stopping.clone()));
     Ok(Cluster {
-        queue: Arc::new(RedisQueue::new(redis.clone(), tasks, stopping.clone())),
+        queue: super::faults::guarded_queue(queue)?,
         coordination: Arc::new(RedisCoordination::new(redis.clone(), tasks, stopping.clone())),
+        membership: Arc::new(RedisMembership::new(redis.clone())),
         plan_cache: Arc::new(RedisPlanCache::new(redis.clone(), sealer)),
-        quotas: Arc::new(RedisQuotas::new(redis)),
+        quotas: Arc::new(RedisQuotas::new(redis.clone())),
         shared_values,
+        incarnation: Some(Arc::new(RedisIncarnation::new(redis))),
     })
 }
 
@@ -206,13 +254,8 @@ async fn open_execution(
         tenon_pg_execution::Store::connect(url, parts.settings.postgres.execution_connections_max)?;
     store.migrate().await.context("cannot bring the execution database up to date")?;
     let reader = tenon_pg_execution::Reader::connect(url, HISTORY_CONNECTIONS_MAX)?;
-    let jobs = super::faults::guarded(store.clone())?;
-    let blobs_dir = parts.settings.blobs_dir();
-    let blobs: Arc<dyn BlobStore> = Arc::new(
-        DiskStore::open(&blobs_dir)
-            .await
-            .with_context(|| format!("cannot use {} for blobs", blobs_dir.display()))?,
-    );
+    let jobs = super::faults::guarded(store.clone(), url)?;
+    let blobs: Arc<dyn BlobStore> = Arc::new(open_blobs(&parts.settings).await?);
     let fresh = Arc::new(FreshJobs::default());
     let (intake, committers) = intake::build(IntakeParts {
         store: jobs.clone(),
@@ -226,6 +269,17 @@ async fn open_execution(
         tokio::spawn(committer.run());
     }
     Ok(Execution { store, jobs, reader, blobs, intake, fresh })
+}
+
+/// Large values, in the folder or bucket of the settings. A bucket is not asked here: it may be away
+/// now.
+///
+/// # Errors
+/// When the folder, the credentials or the endpoint cannot be used.
+pub async fn open_blobs(settings: &Settings) -> anyhow::Result<tenon_blob::Store> {
+    let place = settings.blobs.place(&settings.server.data_dir)?;
+    let opened = tenon_blob::Store::open(&place, &settings.blobs.store()).await;
+    opened.with_context(|| format!("cannot keep large values in {place}"))
 }
 
 /// Function processes: workers run code in them, the API only has it parsed.

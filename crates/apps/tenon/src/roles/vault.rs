@@ -22,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::measured_vault::MeasuredVault;
+use super::monitoring::Pools;
 use super::{Role, VaultDatabases};
 use crate::config::Settings;
 
@@ -31,6 +33,7 @@ pub(super) const ROLE_PLACE: &str = "{role}";
 /// The vault of this process.
 pub(crate) struct VaultRole {
     service: Arc<VaultService>,
+    values: Arc<PgValueStore>,
     keys: Arc<PgKeyStore>,
 }
 
@@ -62,7 +65,7 @@ impl VaultRole {
         let (values, keys) = (Arc::new(values), Arc::new(keys));
         let (service, background) = VaultService::new(ServiceParts {
             install,
-            values,
+            values: values.clone(),
             keys: keys.clone(),
             roots: roots(settings)?,
             policy: Policy::new(grant_key(settings)?.into_iter().collect()),
@@ -72,12 +75,21 @@ impl VaultRole {
         // It ends with the service, which lives as long as its users: a stop cannot wait for it,
         // and need not. Whoever waits for a record of the audit is waited for.
         tokio::spawn(background.run());
-        Ok(Self { service, keys })
+        Ok(Self { service, values, keys })
     }
 
     /// The vault as a role of this very process sees it.
     pub(crate) fn handle(&self, caller: Caller) -> Arc<dyn Vault> {
-        self.service.for_caller(caller)
+        MeasuredVault::around(self.service.for_caller(caller))
+    }
+
+    /// Adds the pools of its databases.
+    pub(super) fn add_pools(&self, pools: &Pools) {
+        let (values, keys) = (self.values.pools(), self.keys.pools());
+        pools.add("vault_values", values.writers);
+        pools.add("vault_values_readers", values.readers);
+        pools.add("vault_keys", keys.writers);
+        pools.add("vault_keys_readers", keys.readers);
     }
 
     /// Rotations, for the commands that run them.

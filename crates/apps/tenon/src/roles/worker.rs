@@ -6,7 +6,7 @@ use anyhow::Context;
 use tenon_exec::engine::Engine;
 use tenon_exec::leases::{Leases, keep_alive};
 use tenon_exec::recorder::Recorder;
-use tenon_exec::steps::integration::Integrations;
+use tenon_exec::steps::integration::{CallSlots, Integrations};
 use tenon_exec::steps::request::{RequestLimits, TokenCache};
 use tenon_exec::worker::{Worker, WorkerParts};
 use tenon_local::InFlightFile;
@@ -14,6 +14,7 @@ use tenon_vault::policy::Caller;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::cluster::{self, Ends};
 use super::shared::{Execution, Shared};
 use super::{Parts, duties};
 
@@ -35,8 +36,9 @@ pub(super) async fn start(
     shared: &Shared,
     workers: &TaskTracker,
     tasks: &TaskTracker,
-    stopping: &CancellationToken,
+    ends: Ends<'_>,
 ) -> anyhow::Result<Started> {
+    let stopping = ends.stopping;
     let execution = shared.execution()?;
     let leases = Arc::new(open_leases(parts, execution).await?);
     let settings = shared.settings.clone();
@@ -57,8 +59,10 @@ pub(super) async fn start(
             access: access.clone(),
             plans: shared.plans.clone(),
             quotas: shared.quotas.clone(),
+            slots: CallSlots::default(),
             limits: parts.settings.integration_steps(),
         }),
+        plans: Some(shared.plans.clone()),
         runner,
         coordination: shared.coordination.clone(),
         tokens: TokenCache::default(),
@@ -70,6 +74,7 @@ pub(super) async fn start(
         clock: shared.clock.clone(),
         settings: settings.clone(),
     });
+    let (duty, told) = cluster::duty(shared);
     let worker = Worker::new(WorkerParts {
         engine,
         queue: shared.queue.clone(),
@@ -77,9 +82,11 @@ pub(super) async fn start(
         plans: shared.plans.clone(),
         leases: leases.clone(),
         fresh: execution.fresh.clone(),
+        duty: told,
         settings,
         stopping: stopping.clone(),
     });
+    cluster::follow(parts, shared, worker.clone(), duty, tasks, ends)?;
     workers.spawn(worker.run());
     tasks.spawn(duties::hear_cancels(
         leases.clone(),

@@ -380,3 +380,72 @@ async fn a_key_opens_no_other_project() {
     let (status, problem) = product.get("/runs").await;
     assert_eq!((status, &problem["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthorized")));
 }
+
+async fn reasons(product: &Product, run: &str) -> Vec<Value> {
+    let (status, why) = product.get(&format!("/runs/{run}/why")).await;
+    assert_eq!(status, StatusCode::OK, "{why:#}");
+    assert_eq!(why["run"], run);
+    why["reasons"].as_array().expect("reasons").clone()
+}
+
+#[tokio::test]
+async fn what_a_run_waits_for_is_told() {
+    let product = Product::shared();
+    let event = product.deploy(json!([{ "id": "pause", "type": "delay", "days": 1 }])).await;
+    let run = product.fire(&event, json!({})).await.remove(0);
+    product.in_status(&run, "waiting").await;
+    let told = reasons(&product, &run).await;
+    assert_eq!((&told[0]["code"], &told[0]["step"]), (&json!("delay"), &json!("pause")));
+    let until: jiff::Timestamp = text_of(&told[0]["until"]).parse().expect("a time");
+    assert!(until > jiff::Timestamp::now());
+    let said = text_of(&told[0]["message"]);
+    assert!(said.starts_with("the delay step `pause` waits until 20"), "{said}");
+
+    product.call(reqwest::Method::POST, &format!("/runs/{run}/cancel")).send().await.expect("sent");
+    let told = reasons(&product, &run).await;
+    assert_eq!(told[0]["code"], "ended");
+    assert!(text_of(&told[0]["message"]).contains("it was cancelled"), "{told:?}");
+
+    let missing = product.get(&format!("/runs/{}/why", uuid::Uuid::now_v7())).await;
+    assert_eq!(missing.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_retry_and_a_step_in_flight_are_told_in_the_terminal_too() {
+    let product = Product::shared();
+    let service = Service::start(|call| match call.path.as_str() {
+        "/broken" => Reply::json(503, &json!({})),
+        _ => Reply::json(200, &json!({})).after(Duration::from_secs(5)),
+    })
+    .await;
+    let call = |path: &str| {
+        json!({ "id": "call", "type": "request", "method": "GET",
+        "url": format!("{}{path}", service.url),
+        "retry": { "retries": 3, "backoff": { "schedule": [3600] } } })
+    };
+    let event = product.deploy(json!([call("/broken")])).await;
+    let run = product.fire(&event, json!({})).await.remove(0);
+    product.in_status(&run, "waiting").await;
+    let told = reasons(&product, &run).await;
+    assert_eq!((&told[0]["code"], &told[0]["attempt"]), (&json!("retry"), &json!(1)));
+    assert_eq!(told[0]["error"]["code"], "request_status");
+
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tenon"))
+        .args(["runs", "why", &run])
+        .env("TENON_SERVER", &product.base)
+        .env("TENON_PROJECT", &product.project)
+        .env("TENON_API_KEY", &product.key)
+        .output()
+        .expect("the command can be run");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("attempt 1 of step `call` failed (request_status:"), "{said}");
+    assert!(!said.contains("runs replay"), "it has not ended: {said}");
+
+    let event = product.deploy(json!([call("/slow")])).await;
+    let run = product.fire(&event, json!({})).await.remove(0);
+    until("the call is under way", || !service.calls_of("/slow").is_empty()).await;
+    let told = reasons(&product, &run).await;
+    // Other tests run in the same project at the same time.
+    let code = text_of(&told[0]["code"]);
+    assert!(["running", "queued", "queued_or_running"].contains(&code.as_str()), "{told:?}");
+}

@@ -2,6 +2,9 @@
 
 mod accounts;
 mod bad_input;
+mod blobs;
+mod chaos;
+mod compose;
 mod connect_sdk;
 mod durability;
 mod emulate;
@@ -10,9 +13,13 @@ mod functions;
 mod history;
 mod kill;
 mod memory;
+mod metrics;
+mod order;
+mod otlp;
 mod product;
 mod providers;
 mod service;
+mod split;
 mod steps;
 mod triggers;
 mod webhooks;

@@ -204,7 +204,8 @@ async fn nothing_runs_for_a_disabled_user() {
     let event = product.deploy(nothing()).await;
     let user = format!("{event}-ada");
     product.put(&format!("/users/{user}"), &json!({ "disabled": true })).await;
-    assert_eq!(runs_for(&product, &event, &user).await, 0);
+    let (status, refused) = product.post("/events", &json!({ "name": event, "user": user })).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("user_disabled")));
 }
 
 /// The ticks of all runs of a workflow, in order.

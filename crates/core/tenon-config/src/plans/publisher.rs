@@ -150,8 +150,9 @@ impl PlanPublisher {
         }
     }
 
-    /// Publishes one version that is not deployed.
-    pub(crate) async fn publish_version(&self, version: VersionId) {
+    /// Publishes one version, deployed or not. One that is gone is passed over, and a failure is
+    /// left to whoever asks again.
+    pub async fn publish_version(&self, version: VersionId) {
         let outcome = async {
             match self.reader.workflow(version).await? {
                 Some(plan) => self.cache.put_workflow(&plan).await,

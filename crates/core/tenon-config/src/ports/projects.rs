@@ -1,6 +1,8 @@
 //! Rows of organisations, teams and projects.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use tenon_contract::plan::QueuePlan;
 use tenon_domain::ProjectId;
 
 use super::StoreError;
@@ -61,6 +63,17 @@ pub trait ProjectRows: Send {
         after: Option<ProjectId>,
         limit: u32,
     ) -> Result<Vec<Project>, StoreError>;
+
+    /// How the queue of a project is served; `None` where nothing was set.
+    async fn project_queue(&mut self, project: ProjectId) -> Result<Option<QueuePlan>, StoreError>;
+
+    /// Sets how the queue of a project is served.
+    async fn put_project_queue(
+        &mut self,
+        project: ProjectId,
+        queue: &QueuePlan,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// The ids of all projects in scope.
     async fn projects(&mut self) -> Result<Vec<ProjectId>, StoreError>;

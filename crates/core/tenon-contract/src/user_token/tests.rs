@@ -154,10 +154,11 @@ fn plan(revision: i64, keys: Vec<SigningKeyPlan>) -> ProjectPlan {
         api_keys: Vec::new(),
         workflows: Vec::new(),
         choices: std::collections::HashMap::new(),
-        disabled_users: Vec::new(),
+        disabled_users: Default::default(),
         integrations: Vec::new(),
         secrets: std::collections::BTreeMap::new(),
         signing_keys: keys,
+        queue: Default::default(),
     }
 }
 

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tenon_expr::Source;
 
+use super::order::{Priority, RunOrder};
 use super::steps::{
     action::ActionStep,
     conditional::ConditionalStep,
@@ -41,6 +43,18 @@ pub struct Workflow {
     pub portal: Option<WorkflowPortal>,
     /// What starts it.
     pub triggers: Vec<Trigger>,
+    /// Which of its runs begin first, against other runs of the project that wait.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
+    /// How many of its runs may go on at a time in the project; any number when left out. Not
+    /// together with `ordering_key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u16>,
+    /// Runs of the project with the same key run one after another, in the order in which they
+    /// were accepted. A template over `trigger`, `user.id`, `run.account` and
+    /// `run.configuration` that gives a text, a number or a boolean; null or empty text is no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordering_key: Option<Source>,
     /// The step that runs first; the first of `steps` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<StepId>,
@@ -49,6 +63,18 @@ pub struct Workflow {
     /// Settings of the whole workflow.
     #[serde(default)]
     pub settings: Settings,
+}
+
+impl Workflow {
+    /// In what order its runs go.
+    #[must_use]
+    pub fn order(&self) -> RunOrder {
+        RunOrder {
+            priority: self.priority,
+            concurrency: self.concurrency,
+            ordering_key: self.ordering_key.clone(),
+        }
+    }
 }
 
 /// What starts a workflow.

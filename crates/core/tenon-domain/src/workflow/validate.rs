@@ -7,6 +7,7 @@ mod flow;
 mod http;
 mod integrations;
 mod names;
+mod order;
 mod portal;
 mod references;
 mod retry;
@@ -31,6 +32,7 @@ pub(crate) fn validate(workflow: &Workflow, limits: &DocumentLimits) -> Vec<Find
     }
     triggers::check(workflow, &mut findings);
     portal::check(workflow, &mut findings);
+    order::check(workflow, limits, &mut findings);
     check_range(
         "/settings/response_timeout_seconds".to_owned(),
         "response_timeout_seconds",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tenon_domain::applied::{AppliedDocument, load_any};
 use tenon_domain::limits::DocumentLimits;
-use tenon_domain::workflow::{StepKind, Trigger, Workflow, json_schema};
+use tenon_domain::workflow::{Priority, StepKind, Trigger, Workflow, json_schema};
 
 use crate::documents::lines;
 
@@ -67,6 +67,19 @@ fn every_example_loads_under_the_name_of_its_file() {
     for (stem, workflow) in workflows("steps") {
         assert_eq!(workflow.name, format!("step-{}", stem.replace('_', "-")));
     }
+}
+
+#[test]
+fn the_examples_of_order_say_how_their_runs_go() {
+    let workflows = workflows("order");
+    assert_eq!(workflows.len(), 2);
+    for (stem, workflow) in &workflows {
+        assert_eq!(workflow.name, *stem);
+        assert!(workflow.description.is_some(), "{stem} has no description");
+    }
+    assert!(workflows["customer-sync"].ordering_key.is_some());
+    let export = workflows["nightly-export"].order();
+    assert_eq!((export.priority, export.concurrency), (Priority::Low, Some(2)));
 }
 
 #[test]

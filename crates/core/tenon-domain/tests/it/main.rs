@@ -5,6 +5,7 @@ mod examples;
 mod fingerprint;
 mod graph;
 mod integration_documents;
+mod order;
 mod portal;
 mod reference_page;
 mod references;

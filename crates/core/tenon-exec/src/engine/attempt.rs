@@ -9,12 +9,15 @@ use serde_json::Value;
 use tenon_domain::workflow::StepKind;
 use tenon_domain::workflow::steps::delay::DelayStep;
 use tenon_expr::Scope;
+use tenon_telemetry::trace;
+use tracing::{Instrument as _, Span};
 
 use super::frame::{Frame, Slot};
 use super::progress::Turn;
 use super::view::View;
 use super::walk::{Flow, StepFlow};
 use super::{Engine, Error, Execution};
+use crate::metrics;
 use crate::ports::history::{Payload, StepError, StepStatus};
 use crate::ports::queue::DueMs;
 use crate::ports::store::{RunMode, StepRow};
@@ -42,7 +45,11 @@ impl Engine {
         let started_at = self.clock.now();
         let clock = Instant::now();
         let view = self.view(execution, frame, step).await?;
-        let result = self.dispatch_patiently(execution, frame, step, &view).await;
+        let span = step_span(execution, step, turn);
+        let result =
+            self.dispatch_patiently(execution, frame, step, &view).instrument(span.clone()).await;
+        span.record("step.status", if result.is_ok() { "succeeded" } else { "failed" });
+        drop(span);
         let mut row = self.row(execution, frame, step, turn);
         row.started_at = started_at;
         row.duration_us = u64::try_from(clock.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -57,6 +64,7 @@ impl Engine {
                     "step `{}` met an infrastructure fault, the run is taken up again later",
                     step.step.id
                 );
+                metrics::SYSTEM_RETRIES.add_of(&["job"], 1);
                 let due = self.clock.now() + SignedDuration::from_secs(5);
                 Ok(StepFlow::Stop(Flow::Suspended(DueMs(due.as_millisecond()))))
             }
@@ -81,6 +89,7 @@ impl Engine {
                 {
                     let last = INFRASTRUCTURE_DELAYS_MS.len() - 1;
                     let delay = INFRASTRUCTURE_DELAYS_MS[(tries as usize).min(last)];
+                    metrics::SYSTEM_RETRIES.add_of(&["step"], 1);
                     tokio::time::sleep(Duration::from_millis(delay)).await;
                     tries += 1;
                 }
@@ -310,6 +319,23 @@ impl Engine {
         self.recorder.record(row).await?;
         Ok(StepFlow::Output(Slot::Value(Arc::new(output))))
     }
+}
+
+/// The span of an attempt, where the run is traced.
+fn step_span(execution: &Execution, step: &ProgramStep, turn: Turn) -> Span {
+    if execution.job.trace.is_none() {
+        return Span::none();
+    }
+    trace::span(|| {
+        tracing::info_span!(
+            "exec.step",
+            execution.id = %execution.job.run,
+            step.id = %step.step.id,
+            step.kind = step.step.kind.name(),
+            step.attempt = turn.number - turn.pauses,
+            step.status = tracing::field::Empty,
+        )
+    })
 }
 
 /// Stable over all attempts: providers that honour it act once.

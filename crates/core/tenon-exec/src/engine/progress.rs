@@ -86,6 +86,11 @@ impl Progress {
         Ok(progress)
     }
 
+    /// Whether nothing is recorded at all.
+    pub fn is_untouched(&self) -> bool {
+        self.root.is_empty() && self.touched.is_empty()
+    }
+
     /// Whether an iteration of a fan-out ended.
     pub fn is_done(&self, fan_out: &StepId, iteration: &Iteration) -> bool {
         !self.done.is_empty() && self.done.contains(&(fan_out.clone(), iteration.clone()))

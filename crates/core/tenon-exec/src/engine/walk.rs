@@ -99,6 +99,9 @@ impl Engine {
         if execution.stopping.is_cancelled() {
             return Ok(StepFlow::Stop(Flow::Yielded));
         }
+        if let Some(error) = self.why_not_on(execution, &step.step.id).await {
+            return Ok(StepFlow::Stop(Flow::Failed(error)));
+        }
         execution.started_at.get_or_init(|| self.clock.now());
         if let Some(failure) = self.misplaced_secret(execution, step) {
             let row = self.row(execution, frame, step, turn);

@@ -13,8 +13,9 @@ use tenon_domain::{Clock, RunId};
 
 use super::exactly;
 use crate::intake::{Intake, Refused};
+use crate::order::{Facts, UnusableKey};
 use crate::ports::history::{Payload, TriggerKind};
-use crate::ports::store::{Accept, Accepted, Installation, Job, OnceKey, RunMode};
+use crate::ports::store::{Accept, Accepted, Installation, Job, JobOrder, OnceKey, RunMode};
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,9 @@ pub enum FirstError {
     /// Intake turns work away.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The workflow's ordering key cannot be used.
+    #[error(transparent)]
+    Order(#[from] UnusableKey),
 }
 
 impl Intake {
@@ -71,7 +75,10 @@ impl Intake {
         let Some(chosen) = chosen else { return Ok(FirstOutcome::NotOn) };
         let installation = chosen.freeze(workflow);
         let input = Arc::new(json!({}));
-        let accept = accept_of(first, workflow, installation, clock);
+        let facts =
+            Facts { trigger: &input, user: Some(&first.user), installation: Some(&installation) };
+        let order = self.order_of(workflow, facts)?;
+        let accept = accept_of(first, workflow, Standing { installation, order }, clock);
         let run = accept.job.run;
         Ok(FirstOutcome::Accepted(match self.accept(accept, Some(input)).await? {
             Accepted::New => run,
@@ -86,10 +93,16 @@ impl Intake {
 const PLANS_SETTLE: SignedDuration = SignedDuration::from_secs(30);
 const TRIGGER: Trigger = Trigger::IntegrationEnabled {};
 
+/// What the run is accepted with.
+struct Standing {
+    installation: Installation,
+    order: JobOrder,
+}
+
 fn accept_of(
     first: &FirstEnabled,
     workflow: &DeployedWorkflow,
-    installation: Installation,
+    standing: Standing,
     clock: &dyn Clock,
 ) -> Accept {
     let key = first.key.clone();
@@ -100,7 +113,7 @@ fn accept_of(
         workflow: workflow.id,
         version: workflow.version,
         user: Some(first.user.clone()),
-        installation: Some(installation),
+        installation: Some(standing.installation),
         trigger: TriggerKind::IntegrationEnabled,
         mode: RunMode::Live,
         input: Payload::Inline(Bytes::from_static(b"{}")),
@@ -110,6 +123,8 @@ fn accept_of(
         has_progress: false,
         crashes: 0,
         accepted_at: clock.now(),
+        trace: None,
+        order: standing.order,
     };
     Accept { job, once: Some(OnceKey { key, digest }) }
 }

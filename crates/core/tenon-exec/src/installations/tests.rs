@@ -21,6 +21,7 @@ fn workflow(integration: IntegrationId) -> DeployedWorkflow {
         enabled_by_default: false,
         has_response: false,
         response_timeout_seconds: 1,
+        order: Default::default(),
     }
 }
 

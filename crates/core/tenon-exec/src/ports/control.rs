@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tenon_domain::{EndUserId, ProjectId, RunId, VersionId, WorkflowId};
 
 use super::store::Installation;
+use crate::why::Why;
 
 /// A test run of a draft that was stored as an undeployed version.
 #[derive(Debug, Clone)]
@@ -83,6 +84,15 @@ pub trait RunControl: Send + Sync + 'static {
         run: RunId,
         from: ReplayFrom,
     ) -> Result<RunId, Error>;
+
+    /// Says what keeps a run from going on. A queue service that is away is part of the answer.
+    /// `running_max` is what the project's plan says of runs at a time.
+    async fn why(
+        &self,
+        project: ProjectId,
+        run: RunId,
+        running_max: Option<u32>,
+    ) -> Result<Why, Error>;
 
     /// Ends a run. A step in flight is abandoned; what is recorded stays.
     async fn cancel(&self, project: ProjectId, run: RunId) -> Result<(), Error>;

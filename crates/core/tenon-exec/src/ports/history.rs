@@ -10,7 +10,7 @@ use tenon_domain::{
 
 use super::blobs::BlobRef;
 use super::script::ConsoleLine;
-use super::store::Installation;
+use super::store::{Installation, JobOrder};
 
 /// Where a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -236,6 +236,17 @@ pub trait HistoryReader: Send + Sync + 'static {
         project: ProjectId,
         run: RunId,
     ) -> Result<Option<Installation>, Error>;
+
+    /// The latest step records of a run, newest first, at most `limit` (1 to 1,000), without
+    /// their values and their console.
+    async fn latest_steps(
+        &self,
+        project: ProjectId,
+        run: RunId,
+        limit: usize,
+    ) -> Result<Vec<StepRecord>, Error>;
+    /// What a run goes before and waits for; `None` where there is no run.
+    async fn order(&self, project: ProjectId, run: RunId) -> Result<Option<JobOrder>, Error>;
 
     /// Step records of a run after `cursor`, at most `limit` (1 to 1,000).
     async fn steps(

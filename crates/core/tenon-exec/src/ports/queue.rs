@@ -4,8 +4,14 @@
 //! any time; the reconciliation sweep then pushes every open job again. So a queue holds only
 //! run ids, and all its operations may be repeated: a lost reply means an unknown outcome.
 //!
-//! A job is in one of three places of its queue: *ready* (a list), *delayed* (by due time),
-//! *running* (leased, by deadline). `known` is the union of the three.
+//! There is one queue for each tenant (a project environment), thousands of them. Queues live in
+//! a fixed number of *shards*, so that one call can serve many queues, and an idle queue costs
+//! nothing. A worker claims from a *source*: all shared queues of a shard, by weighted fair
+//! turns, or one *dedicated* queue, which workers of its own serve.
+//!
+//! A job is in one of four places: *ready* (to be claimed, by priority, then by age), *delayed*
+//! (by due time), *held* (its lane is full), *running* (leased, by deadline). `known` is their
+//! union. What does not exceed a limit of its queue or lane is handed out; the rest waits.
 //!
 //! Leases are fenced. A claim hands out one fence for its batch, `generation << 32 | counter`;
 //! only the holder of the fence may extend, finish or give back a job. The generation comes
@@ -20,7 +26,7 @@ use tenon_domain::{QueueName, RunId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u32);
 
-/// Proof of a claim. Grows with every claim of a queue.
+/// Proof of a claim. Grows with every claim of a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(pub u64);
 
@@ -36,6 +42,62 @@ impl Fence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DueMs(pub i64);
 
+/// A part of the queue service that one call can serve. Which shard a queue is in follows from
+/// its name and the number of shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shard(pub u16);
+
+impl Shard {
+    /// The shard of a queue among `shards`: CRC-32 of its name, so that it is the same on every
+    /// machine and in every version. All is in shard 0 where there is one, or none.
+    #[must_use]
+    pub fn of(queue: &QueueName, shards: u16) -> Self {
+        let hash = crc32fast::hash(queue.as_str().as_bytes());
+        Self(u16::try_from(hash % u32::from(shards.max(1))).unwrap_or(0))
+    }
+}
+
+/// What a worker claims from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// All queues of a shard that are not dedicated.
+    Shared(Shard),
+    /// One dedicated queue.
+    Dedicated(QueueName),
+}
+
+/// What runs first within a queue. Between queues it means nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// Before everything else.
+    High,
+    /// As most.
+    #[default]
+    Normal,
+    /// When nothing else waits.
+    Low,
+}
+
+/// Jobs of one queue of which only some may be out at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lane {
+    /// Names the lane within its queue: a digest of what it stands for.
+    pub key: [u8; 16],
+    /// What it asks for.
+    pub rule: LaneRule,
+}
+
+/// What a lane asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LaneRule {
+    /// One job at a time, in the order of run ids, which is that of acceptance. A job that is
+    /// given back with a due time keeps its turn: those behind it wait.
+    InOrder,
+    /// At most so many jobs at a time (at least 1). A job that is given back with a due time
+    /// makes room meanwhile.
+    AtMost(u16),
+}
+
 /// A job to put into a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Push {
@@ -45,13 +107,41 @@ pub struct Push {
     pub due: Option<DueMs>,
     /// Whether this is a repair: the claimer then checks the row in Postgres before running.
     pub is_recovered: bool,
+    /// What it goes before.
+    pub priority: Priority,
+    /// What it has to wait for.
+    pub lane: Option<Lane>,
+}
+
+impl Push {
+    /// A new job without a due time, a lane or a priority of its own.
+    #[must_use]
+    pub const fn now(run: RunId) -> Self {
+        Self { run, due: None, is_recovered: false, priority: Priority::Normal, lane: None }
+    }
+}
+
+/// What a claim asks for.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// At most so many jobs, all queues together.
+    pub max: usize,
+    /// At most so many jobs in one turn of a queue, so that a claim is shared between queues that
+    /// wait; turns go round until `max` is reached.
+    pub max_of_queue: usize,
+    /// How long the jobs are leased.
+    pub ttl: Duration,
+    /// Queues to pass over: this worker has enough of them. At most 100.
+    pub except: Vec<QueueName>,
 }
 
 /// A job that was claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedJob {
     /// The run.
     pub run: RunId,
+    /// Its queue.
+    pub queue: QueueName,
     /// Whether it was pushed by a repair, or its former worker let the lease lapse.
     pub is_recovered: bool,
     /// Whether it came back through a lapsed lease: its former worker died or stalled.
@@ -63,10 +153,14 @@ pub struct ClaimedJob {
 pub struct Claimed {
     /// The fence of all jobs of this claim.
     pub fence: Fence,
-    /// The jobs, oldest first; empty when nothing is due.
+    /// The jobs: by queue, fairly between queues, within a queue by priority, then oldest first;
+    /// empty when nothing is due.
     pub jobs: Vec<ClaimedJob>,
-    /// When the next delayed job falls due, if there is one.
+    /// When the next delayed job of the shard falls due, or a queue's rate allows another start,
+    /// if there is one.
     pub next_due: Option<DueMs>,
+    /// Whether more could have been claimed at this moment.
+    pub has_more: bool,
 }
 
 /// A held job.
@@ -85,18 +179,73 @@ pub struct Depth {
     pub ready: u64,
     /// Waiting for their due time.
     pub delayed: u64,
+    /// Waiting because their lane is full.
+    pub held: u64,
     /// Leased.
     pub running: u64,
+}
+
+/// How a queue is served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terms {
+    /// Its share against other queues of its shard that wait, 1 to 1000; 10 is usual.
+    pub weight: u16,
+    /// Jobs that may run at a time; `None` is without limit.
+    pub running_max: Option<u32>,
+    /// Jobs that may start in a second, with as many saved up; `None` is without limit.
+    pub starts_per_second: Option<f64>,
+    /// Whether workers of its own serve it.
+    pub is_dedicated: bool,
+    /// Whether nothing of it is handed out for now.
+    pub is_paused: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            weight: 10,
+            running_max: None,
+            starts_per_second: None,
+            is_dedicated: false,
+            is_paused: false,
+        }
+    }
+}
+
+/// What a queue holds, at a glance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueState {
+    /// Which.
+    pub queue: QueueName,
+    /// How many jobs are where.
+    pub depth: Depth,
+    /// The ready job that would be handed out next, whose id says when it was accepted.
+    pub next: Option<RunId>,
+    /// Whether workers of its own serve it.
+    pub is_dedicated: bool,
+    /// Whether nothing of it is handed out for now.
+    pub is_paused: bool,
+}
+
+/// What was pushed since the last look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// These sources may have work now.
+    Of(Vec<Source>),
+    /// Any source may: news were missed.
+    Any,
+    /// Nothing was heard of.
+    Nothing,
 }
 
 /// What went wrong, by what the caller can do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The queue forgot, or belongs to another generation: run the recovery, then try again.
-    #[error("queue `{queue}` is not of generation {expected:?}")]
+    #[error("shard {} of the queues is not of generation {}", shard.0, expected.0)]
     StaleGeneration {
-        /// The queue asked.
-        queue: QueueName,
+        /// The shard asked.
+        shard: Shard,
         /// The generation the caller believes in.
         expected: Generation,
     },
@@ -114,6 +263,12 @@ pub enum Error {
 /// A job queue service. Cheap to share behind an `Arc`.
 #[async_trait]
 pub trait JobQueue: Send + Sync + 'static {
+    /// How many shards there are, the same for every process. Changing it is a new generation.
+    fn shards(&self) -> u16;
+
+    /// Where a queue is.
+    fn shard_of(&self, queue: &QueueName) -> Shard;
+
     /// The generation that the service carries; `None` when it has forgotten (or is new).
     async fn generation(&self) -> Result<Option<Generation>, Error>;
 
@@ -121,47 +276,57 @@ pub trait JobQueue: Send + Sync + 'static {
     /// older generation are then treated as forgotten. From here on this handle uses it.
     async fn install_generation(&self, generation: Generation) -> Result<(), Error>;
 
-    /// Puts jobs into a queue and wakes a waiting worker. A job that is already known keeps its
-    /// place. Repeating is harmless.
-    async fn push(&self, queue: &QueueName, jobs: &[Push]) -> Result<(), Error>;
+    /// Puts jobs into their queues and wakes who serves them. A job that is already known keeps
+    /// its place. Repeating is harmless. Queues in different shards are told side by side; an
+    /// error means that some may not have been.
+    async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error>;
 
-    /// Leases up to `max` due jobs for `ttl`. Moves due delayed jobs to ready first (bounded).
-    async fn claim(&self, queue: &QueueName, max: usize, ttl: Duration) -> Result<Claimed, Error>;
+    /// Leases due jobs of a source. Moves due delayed jobs of the shard to ready first (bounded),
+    /// whatever the source.
+    async fn claim(&self, source: &Source, ask: &Ask) -> Result<Claimed, Error>;
 
     /// Extends leases by `ttl` from now. A lease the service has never heard of (it forgot) is
     /// taken up again; one that another worker holds, or that was finished, comes back as lost.
     async fn beat(
         &self,
-        queue: &QueueName,
-        leases: &[Lease],
+        shard: Shard,
+        leases: &[(QueueName, Lease)],
         ttl: Duration,
     ) -> Result<Vec<RunId>, Error>;
 
     /// Removes finished jobs. Called after the results are committed. Leases that are not held
     /// are passed over.
-    async fn ack(&self, queue: &QueueName, leases: &[Lease]) -> Result<(), Error>;
+    async fn ack(&self, shard: Shard, leases: &[Lease]) -> Result<(), Error>;
 
-    /// Gives a job back: to the front when `due` is `None`, else delayed. A lease that is not
-    /// held is passed over.
-    async fn nack(&self, queue: &QueueName, lease: Lease, due: Option<DueMs>) -> Result<(), Error>;
+    /// Gives jobs back: to the front when due is `None`, else delayed. Leases that are not held
+    /// are passed over.
+    async fn nack(&self, shard: Shard, leases: &[(Lease, Option<DueMs>)]) -> Result<(), Error>;
 
-    /// Puts jobs whose lease has lapsed back to the front, flagged as recovered and reaped.
-    /// Answers how many (bounded a call).
-    async fn reap(&self, queue: &QueueName) -> Result<usize, Error>;
+    /// Puts jobs whose lease has lapsed back to the front of their queues, flagged as recovered
+    /// and reaped. Answers how many (bounded a call).
+    async fn reap(&self, shard: Shard) -> Result<usize, Error>;
 
     /// Drops jobs from wherever they are, for a cancelled run. Unknown ones are passed over.
     async fn remove(&self, queue: &QueueName, runs: &[RunId]) -> Result<(), Error>;
 
-    /// For each run, whether the queue knows it. The sweep pushes those it does not.
+    /// For each run, whether the queue knows it. The sweep pushes those it does not. Where the
+    /// service notices that a part of the queue was lost, it drops what waits and answers so.
     async fn known(&self, queue: &QueueName, runs: &[RunId]) -> Result<Vec<bool>, Error>;
 
-    /// How many jobs are where.
+    /// How many jobs of a queue are where.
     async fn depth(&self, queue: &QueueName) -> Result<Depth, Error>;
 
-    /// The queues that have been pushed to and may hold work, in no order.
-    async fn active(&self) -> Result<Vec<QueueName>, Error>;
+    /// Sets how queues are served. The service may forget it; who decides says it again.
+    async fn set_terms(&self, terms: &[(QueueName, Terms)]) -> Result<(), Error>;
 
-    /// Returns when something was pushed to any queue since the last return (by any process),
-    /// or after `timeout`. A spurious return is harmless; a missed wake-up is bounded by `timeout`.
-    async fn wait(&self, timeout: Duration);
+    /// What the queues of a shard hold, in pages of at most 500, from page 0 until one is empty;
+    /// only those that hold anything. A queue may be missed or come twice while others change.
+    async fn overview(&self, shard: Shard, page: usize) -> Result<Vec<QueueState>, Error>;
+
+    /// Tells other workers that a source has more than this one can take. Best effort.
+    async fn call_for_help(&self, source: &Source);
+
+    /// Returns when something was pushed since the last return (by any process), or after
+    /// `timeout`. Spurious news are harmless; missed ones are bounded by `timeout`.
+    async fn news(&self, timeout: Duration) -> News;
 }

@@ -16,10 +16,11 @@ use tenon_contract::grant::Grant;
 use tenon_domain::{
     ConfigurationId, CredentialId, EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId,
 };
+use tenon_telemetry::TraceContext;
 
 use super::coordination::ReplyAddress;
 use super::history::{Payload, RunStatus, StepError, StepStatus, TriggerKind};
-use super::queue::{DueMs, Generation};
+use super::queue::{DueMs, Generation, Lane, Priority};
 
 /// Positions in the fan-outs around a step, outermost first; empty outside of any.
 pub type Iteration = SmallVec<[u32; 2]>;
@@ -67,6 +68,20 @@ pub struct Job {
     pub crashes: u32,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// Where in which trace its trigger happened; `None` where that is not traced.
+    pub trace: Option<TraceContext>,
+    /// What it goes before, and what it waits for.
+    pub order: JobOrder,
+}
+
+/// What a job goes before, and what it waits for. Decided once, when it is accepted, so that it is
+/// the same whenever its id is pushed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobOrder {
+    /// Before which jobs of its queue it begins.
+    pub priority: Priority,
+    /// The jobs of its queue of which only some may run at a time.
+    pub lane: Option<Lane>,
 }
 
 /// What a run of an integration's workflow was accepted with. It is kept with the job, so that a
@@ -145,6 +160,8 @@ pub struct OpenJob {
     pub project: ProjectId,
     /// When a waiting one goes on.
     pub due: Option<DueMs>,
+    /// What it goes before, and what it waits for.
+    pub order: JobOrder,
 }
 
 /// One attempt's result.
@@ -305,6 +322,10 @@ pub trait JobStore: Send + Sync + 'static {
 
     /// Open jobs with an id after `after`, in order, at most `limit`.
     async fn open_jobs(&self, after: Option<RunId>, limit: usize) -> Result<Vec<OpenJob>, Error>;
+
+    /// Whether an open job of the project with a smaller id has to run before this one, because
+    /// both are in a lane that goes in order.
+    async fn has_earlier(&self, project: ProjectId, lane: Lane, run: RunId) -> Result<bool, Error>;
 
     /// Counts a crash for each of these open jobs and answers the new counts.
     async fn count_crashes(&self, runs: &[RunId]) -> Result<Vec<(RunId, u32)>, Error>;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tenon_contract::plan::{InstallationRef, PlanError, ProjectPlan, UserPlan};
 use tenon_domain::ConfigurationId;
 
-use super::{Entry, Schedules, TickError};
+use super::{Entry, Schedules, Target, TickError};
 use crate::installations::exactly;
 use crate::intake::{pack, sign};
 use crate::ports::history::Payload;
@@ -49,7 +49,9 @@ impl Schedules {
             let from = refs.partition_point(|it| Some(it.configuration) <= after);
             let part = self.part(entry, tick, project.as_deref(), &refs[from..]).await?;
             let moved = TickPart { tick, after, through: part.through };
-            progress = if self.store.accept_tick_part(key, moved, &part.jobs).await? {
+            let is_new = self.store.accept_tick_part(key, moved, &part.jobs).await?;
+            self.count_tick(tick, is_new);
+            progress = if is_new {
                 self.push(&part.jobs).await;
                 part.through.map_or(TickProgress::Done, TickProgress::Through)
             } else {
@@ -75,7 +77,7 @@ impl Schedules {
             for (installation, plan) in self.read_users(entry, group).await? {
                 // Passed over ones are taken too: the part ends behind them.
                 taken += 1;
-                let job = self.job_of(entry, tick, project, installation, plan);
+                let job = self.job_of(entry, tick, project, installation, plan)?;
                 bytes += job.as_ref().map_or(0, |job| values_bytes(job.installation.as_ref()));
                 part.jobs.extend(job);
                 if bytes > limits.part_bytes_max {
@@ -107,18 +109,19 @@ impl Schedules {
         project: Option<&ProjectPlan>,
         installation: &InstallationRef,
         plan: UserOf,
-    ) -> Option<Job> {
+    ) -> Result<Option<Job>, TickError> {
         if project.is_some_and(|plan| plan.disabled_users.contains(&installation.user)) {
-            return None;
+            return Ok(None);
         }
-        let plan = plan?;
+        let Some(plan) = plan else { return Ok(None) };
         let (credential, configuration) = (installation.credential, installation.configuration);
-        let chosen = exactly(&plan, &entry.workflow, credential, configuration)?;
-        let mut job = self.job(entry, tick);
-        job.user = Some(installation.user.clone());
-        job.installation = Some(chosen.freeze(&entry.workflow));
+        let Some(chosen) = exactly(&plan, &entry.workflow, credential, configuration) else {
+            return Ok(None);
+        };
+        let (user, frozen) = (installation.user.clone(), chosen.freeze(&entry.workflow));
+        let mut job = self.job(entry, tick, Some(Target { user, installation: frozen }))?;
         sign(&mut job, self.grants.as_deref());
-        Some(job)
+        Ok(Some(job))
     }
 }
 

@@ -15,6 +15,9 @@ pub mod check;
 mod failure;
 pub(crate) mod mask;
 mod request;
+mod slots;
+
+pub use slots::CallSlots;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +45,8 @@ pub struct Integrations {
     pub plans: Arc<dyn PlanSource>,
     /// The providers' rate limits.
     pub quotas: Arc<dyn Quotas>,
+    /// Calls under way in this process.
+    pub slots: CallSlots,
     /// Bounds.
     pub limits: IntegrationLimits,
 }
@@ -55,11 +60,21 @@ pub struct IntegrationLimits {
     /// The same once a step has read something: a pause would read it again, so that a list of
     /// many pages might never end.
     pub wait_amid_pages_max: Duration,
+    /// Calls of one project to one connector that this process has under way at a time; a project
+    /// may have a limit of its own.
+    pub calls_per_connector_max: u32,
+    /// How long a run pauses that found no room among them.
+    pub busy_pause: Duration,
 }
 
 impl Default for IntegrationLimits {
     fn default() -> Self {
-        Self { wait_max: Duration::from_secs(2), wait_amid_pages_max: Duration::from_secs(120) }
+        Self {
+            wait_max: Duration::from_secs(2),
+            wait_amid_pages_max: Duration::from_secs(120),
+            calls_per_connector_max: 100,
+            busy_pause: Duration::from_secs(1),
+        }
     }
 }
 

@@ -11,9 +11,9 @@ use tenon_domain::{Clock, ProjectId, QueueName, RunId, VersionId, WorkflowId};
 use tenon_exec::engine::{End, Engine, Start};
 use tenon_exec::leases::Leases;
 use tenon_exec::ports::history::{Payload, TriggerKind};
-use tenon_exec::ports::queue::{Fence, Generation, JobQueue, Lease, Push};
+use tenon_exec::ports::queue::{Ask, Claimed, Fence, Generation, JobQueue, Lease, Push, Source};
 use tenon_exec::ports::script::{FunctionError, FunctionErrorKind};
-use tenon_exec::ports::store::{Job, JobStore, RunMode};
+use tenon_exec::ports::store::{Job, JobOrder, JobStore, RunMode};
 use tenon_exec::program::Program;
 use tenon_exec::recorder::{Recorder, RecorderHandle};
 use tenon_exec::settings::Settings;
@@ -98,7 +98,16 @@ impl Stores {
             grant: None,
             crashes: 0,
             accepted_at: self.clock.now(),
+            trace: None,
+            order: JobOrder::default(),
         }
+    }
+
+    /// Claims one job of the project, if one is ready; behind the watched queue.
+    pub async fn claim_ready(&self) -> Claimed {
+        let source = Source::Shared(self.local.shard_of(&self.queue_name()));
+        let ask = Ask { max: 1, max_of_queue: 1, ttl: self.settings.lease_ttl, except: Vec::new() };
+        self.local.claim(&source, &ask).await.expect("in memory")
     }
 
     /// Pushes a run and claims it, so that its lease is real. Works on the queue behind the
@@ -106,9 +115,8 @@ impl Stores {
     pub async fn claim(&self, run: RunId) -> Lease {
         let name = self.queue_name();
         self.local.install_generation(Generation(1)).await.expect("in memory");
-        let push = Push { run, due: None, is_recovered: false };
-        self.local.push(&name, &[push]).await.expect("in memory");
-        let claimed = self.local.claim(&name, 1, self.settings.lease_ttl).await.expect("claimed");
+        self.local.push(&[(name.clone(), Push::now(run))]).await.expect("in memory");
+        let claimed = self.claim_ready().await;
         assert_eq!(claimed.jobs[0].run, run);
         let lease = Lease { run, fence: claimed.fence };
         self.leases.hold(&name, lease, self.settings.lease_ttl);
@@ -171,6 +179,7 @@ impl Bench {
             tokens: TokenCache::new(),
             request_limits: RequestLimits::default(),
             integrations: None,
+            plans: None,
             clock: stores.clock.clone(),
             settings: stores.settings.clone(),
         };

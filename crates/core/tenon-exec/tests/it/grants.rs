@@ -11,10 +11,11 @@ use tenon_exec::control::Control;
 use tenon_exec::intake::{Intake, IntakeParts, build};
 use tenon_exec::ports::control::{ReplayFrom, RunControl, TestRun};
 use tenon_exec::ports::history::{
-    Error, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, TriggerKind,
+    Error, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, StepRecord,
+    TriggerKind,
 };
 use tenon_exec::ports::queue::{Generation, JobQueue};
-use tenon_exec::ports::store::{Accept, Installation, Job, JobStore};
+use tenon_exec::ports::store::{Accept, Installation, Job, JobOrder, JobStore};
 use tenon_exec::settings::Settings;
 use tenon_local::LocalCoordination;
 
@@ -101,6 +102,19 @@ impl HistoryReader for OneRun {
     }
 
     async fn installation(&self, _: ProjectId, _: RunId) -> Result<Option<Installation>, Error> {
+        Ok(None)
+    }
+
+    async fn latest_steps(
+        &self,
+        _: ProjectId,
+        _: RunId,
+        _: usize,
+    ) -> Result<Vec<StepRecord>, Error> {
+        unreachable!("nobody asks why")
+    }
+
+    async fn order(&self, _: ProjectId, _: RunId) -> Result<Option<JobOrder>, Error> {
         Ok(None)
     }
 

@@ -14,10 +14,13 @@ use tenon_exec::installations::FirstOutcome;
 use tenon_exec::intake::{Intake, IntakeParts, build};
 use tenon_exec::ports::control::{ReplayFrom, RunControl};
 use tenon_exec::ports::history::{
-    Error, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, TriggerKind,
+    Error, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, StepRecord,
+    TriggerKind,
 };
 use tenon_exec::ports::queue::{Generation, JobQueue};
-use tenon_exec::ports::store::{Accept, Accepted, Installation, InstallationScope, Job, JobStore};
+use tenon_exec::ports::store::{
+    Accept, Accepted, Installation, InstallationScope, Job, JobOrder, JobStore,
+};
 use tenon_exec::settings::Settings;
 use tenon_local::LocalCoordination;
 use tenon_testkit::fakes::Entry;
@@ -192,6 +195,19 @@ impl HistoryReader for Ended {
 
     async fn installation(&self, _: ProjectId, run: RunId) -> Result<Option<Installation>, Error> {
         Ok((run == self.0.id).then(|| self.1.clone()))
+    }
+
+    async fn latest_steps(
+        &self,
+        _: ProjectId,
+        _: RunId,
+        _: usize,
+    ) -> Result<Vec<StepRecord>, Error> {
+        unreachable!("nobody asks why")
+    }
+
+    async fn order(&self, _: ProjectId, _: RunId) -> Result<Option<JobOrder>, Error> {
+        Ok(None)
     }
 
     async fn steps(

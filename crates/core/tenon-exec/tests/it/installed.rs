@@ -111,6 +111,7 @@ impl Installed {
             enabled_by_default: false,
             has_response: false,
             response_timeout_seconds: 1,
+            order: Default::default(),
         }
     }
 
@@ -121,10 +122,11 @@ impl Installed {
             api_keys: Vec::new(),
             workflows: vec![self.deployed()],
             choices: HashMap::new(),
-            disabled_users: self.disabled.lock().clone(),
+            disabled_users: self.disabled.lock().iter().cloned().collect(),
             integrations: Vec::new(),
             secrets: std::collections::BTreeMap::new(),
             signing_keys: Vec::new(),
+            queue: Default::default(),
         };
         self.plans.put_project(&plan).await.expect("in memory");
     }

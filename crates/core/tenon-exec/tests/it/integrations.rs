@@ -3,8 +3,8 @@
 mod check;
 mod pauses;
 mod secrets;
-mod vault;
-mod world;
+pub mod vault;
+pub mod world;
 
 use std::sync::Arc;
 

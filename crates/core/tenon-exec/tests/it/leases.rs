@@ -18,7 +18,7 @@ async fn a_lost_lease_abandons_its_run_and_no_other() {
     let (lost, kept) = (stores.claim(RunId::new()).await, stores.claim(RunId::new()).await);
     let leases = Leases::default();
     let (lost_token, kept_token) = (leases.hold(&name, lost, TTL), leases.hold(&name, kept, TTL));
-    stores.queue.ack(&name, &[lost]).await.expect("in memory");
+    stores.queue.ack(stores.queue.shard_of(&name), &[lost]).await.expect("in memory");
     leases.beat(&*stores.queue, TTL).await;
     assert!(lost_token.is_cancelled());
     assert!(!kept_token.is_cancelled());
@@ -45,12 +45,24 @@ async fn a_beat_that_arrives_moves_the_deadline() {
     let stores = Stores::new(Settings::default());
     let lease = stores.claim(RunId::new()).await;
     let leases = Leases::default();
-    let token = leases.hold(&stores.queue_name(), lease, Duration::ZERO);
+    // Half a second of it is margin.
+    let token = leases.hold(&stores.queue_name(), lease, Duration::from_millis(1_500));
     leases.beat(&*stores.queue, TTL).await;
     assert!(!token.is_cancelled());
     stores.queue.set_away(true);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     leases.beat(&*stores.queue, TTL).await;
     assert!(!token.is_cancelled(), "the deadline is a minute away");
+}
+
+#[tokio::test]
+async fn a_lease_that_was_overdue_is_not_extended_any_more() {
+    let stores = Stores::new(Settings::default());
+    let lease = stores.claim(RunId::new()).await;
+    let leases = Leases::default();
+    let token = leases.hold(&stores.queue_name(), lease, Duration::ZERO);
+    leases.beat(&*stores.queue, TTL).await;
+    assert!(token.is_cancelled(), "somebody else may have begun meanwhile");
 }
 
 #[test]

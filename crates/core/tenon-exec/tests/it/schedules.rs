@@ -59,12 +59,14 @@ impl Clockwork {
                 enabled_by_default,
                 has_response: false,
                 response_timeout_seconds: 1,
+                order: Default::default(),
             }],
             choices: HashMap::new(),
-            disabled_users: Vec::new(),
+            disabled_users: Default::default(),
             integrations: Vec::new(),
             secrets: std::collections::BTreeMap::new(),
             signing_keys: Vec::new(),
+            queue: Default::default(),
         };
         self.plans.put_project(&plan).await.expect("in memory");
     }

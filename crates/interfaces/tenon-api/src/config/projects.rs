@@ -1,10 +1,12 @@
-//! Projects, for who runs the installation.
+//! Projects, for who runs the installation, and how their queues are served.
 
 use async_trait::async_trait;
 use tenon_config::{Configuration, DisplayName, Error, NewProject, Project};
+use tenon_contract::plan::QueuePlan;
 use tenon_domain::ProjectId;
 
-/// The projects of the installation. These calls name none, so only its operator may make them.
+/// The projects of the installation. Only its operator may list and make them, and set how their
+/// queues are served.
 #[async_trait]
 pub trait ProjectPort: Send + Sync + 'static {
     /// Projects behind an id, in the order of ids.
@@ -16,6 +18,16 @@ pub trait ProjectPort: Send + Sync + 'static {
 
     /// Makes a project and its first key.
     async fn create_project(&self, name: &DisplayName) -> Result<NewProject, Error>;
+
+    /// How the queue of a project is served.
+    async fn project_queue(&self, project: ProjectId) -> Result<QueuePlan, Error>;
+
+    /// Sets it as a whole.
+    async fn set_project_queue(
+        &self,
+        project: ProjectId,
+        queue: &QueuePlan,
+    ) -> Result<QueuePlan, Error>;
 }
 
 #[async_trait]
@@ -30,5 +42,17 @@ impl ProjectPort for Configuration {
 
     async fn create_project(&self, name: &DisplayName) -> Result<NewProject, Error> {
         self.create_project(name).await
+    }
+
+    async fn project_queue(&self, project: ProjectId) -> Result<QueuePlan, Error> {
+        self.project_queue(project).await
+    }
+
+    async fn set_project_queue(
+        &self,
+        project: ProjectId,
+        queue: &QueuePlan,
+    ) -> Result<QueuePlan, Error> {
+        self.set_project_queue(project, queue).await
     }
 }

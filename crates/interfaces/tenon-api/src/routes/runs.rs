@@ -4,6 +4,7 @@ mod actions;
 mod events;
 mod steps;
 mod values;
+mod why;
 
 use axum::Json;
 use axum::extract::State;
@@ -26,6 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get))
+        .routes(routes!(why::why))
         .routes(routes!(steps::list))
         .routes(routes!(values::input))
         .routes(routes!(values::value))

@@ -8,6 +8,7 @@ use tenon_config::{
     ApiKey, Applied, AppliedIntegration, ConnectedUser, NewApiKey, NewProject, Project, Version,
     WorkflowEntry, WorkflowState,
 };
+use tenon_contract::plan::QueuePlan;
 use tenon_domain::{ApiKeyId, EndUserId, IntegrationId, ProjectId, VersionId, WorkflowId};
 use utoipa::ToSchema;
 
@@ -214,6 +215,32 @@ impl From<Project> for ProjectView {
             id: project.id,
             name: project.name.as_str().to_owned(),
             created_at: project.created_at,
+        }
+    }
+}
+
+/// How a project's queue is served.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProjectQueue)]
+pub(crate) struct ProjectQueueView {
+    /// Its share against other queues that wait.
+    weight: u16,
+    /// Runs that may go on at a time; null is without limit.
+    running_max: Option<u32>,
+    /// Runs that may start in a second; null is without limit.
+    starts_per_second: Option<f64>,
+    /// Calls of steps that one worker process has under way at a time to one connector; null is
+    /// the installation's limit.
+    calls_per_connector_max: Option<u32>,
+}
+
+impl From<QueuePlan> for ProjectQueueView {
+    fn from(queue: QueuePlan) -> Self {
+        Self {
+            weight: queue.weight,
+            running_max: queue.running_max,
+            starts_per_second: queue.starts_per_second,
+            calls_per_connector_max: queue.calls_per_connector_max,
         }
     }
 }

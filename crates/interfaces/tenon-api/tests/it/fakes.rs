@@ -5,6 +5,7 @@ mod calls;
 pub mod connect;
 mod portal;
 mod projects;
+mod queues;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,11 +25,11 @@ use tenon_config::{
 };
 use tenon_contract::plan::{
     ApiKeyDigest, DeployedWorkflow, InstallationsPlan, PlanError, PlanSource, ProjectPlan,
-    UserPlan, WorkflowPlan,
+    QueuePlan, UserPlan, WorkflowPlan,
 };
 use tenon_domain::workflow::Workflow;
 use tenon_domain::{
-    ApiKeyId, EndUserId, IntegrationId, ProjectId, RunId, StepId, VersionId, WorkflowId,
+    ApiKeyId, EndUserId, IntegrationId, ProjectId, QueueName, RunId, StepId, VersionId, WorkflowId,
 };
 use tenon_exec::ports::blobs::{self, BlobRef, BlobStore};
 use tenon_exec::ports::calls::ProxyCall;
@@ -37,7 +38,9 @@ use tenon_exec::ports::history::{
     self, HistoryReader, Payload, RunFilter, RunPage, RunStatus, RunSummary, StepPage, StepRecord,
     StepStatus, TriggerKind,
 };
-use tenon_exec::ports::store::Installation;
+use tenon_exec::ports::routing::Route;
+use tenon_exec::ports::store::{Installation, JobOrder};
+use tenon_exec::why::{self, Facts, Why};
 use uuid::Uuid;
 
 pub use self::calls::call;
@@ -128,6 +131,7 @@ struct State {
     calls: Vec<ProxyCall>,
     asked: Vec<String>,
     accounts: connect::Accounts,
+    queue: QueuePlan,
 }
 
 /// One project, and whether its stores can be reached.
@@ -135,6 +139,7 @@ pub struct World {
     state: Mutex<State>,
     is_away: AtomicBool,
     is_eager: AtomicBool,
+    routes: Mutex<BTreeMap<QueueName, Route>>,
 }
 
 impl World {
@@ -143,6 +148,7 @@ impl World {
             state: Mutex::default(),
             is_away: AtomicBool::new(false),
             is_eager: AtomicBool::new(false),
+            routes: Mutex::default(),
         };
         world.add_key("first", KEY);
         world.add_key("second", SECOND_KEY);
@@ -252,6 +258,7 @@ impl PlanSource for World {
                 enabled_by_default: true,
                 has_response: false,
                 response_timeout_seconds: 55,
+                order: Default::default(),
             })
         });
         Ok((id == project()).then(|| {
@@ -261,10 +268,11 @@ impl PlanSource for World {
                 api_keys: state.keys.iter().filter(is_valid).map(digest).collect(),
                 workflows: deployed.collect(),
                 choices: Default::default(),
-                disabled_users: Vec::new(),
+                disabled_users: Default::default(),
                 integrations: Vec::new(),
                 secrets: std::collections::BTreeMap::new(),
                 signing_keys: Vec::new(),
+                queue: Default::default(),
             })
         }))
     }
@@ -515,6 +523,19 @@ impl HistoryReader for World {
         unreachable!("only replays ask for it, and those are of the control")
     }
 
+    async fn latest_steps(
+        &self,
+        _: ProjectId,
+        _: RunId,
+        _: usize,
+    ) -> Result<Vec<history::StepRecord>, history::Error> {
+        unreachable!("only the control asks for it")
+    }
+
+    async fn order(&self, _: ProjectId, _: RunId) -> Result<Option<JobOrder>, history::Error> {
+        unreachable!("only replays ask for it, and those are of the control")
+    }
+
     async fn steps(
         &self,
         of: ProjectId,
@@ -564,6 +585,21 @@ impl RunControl for World {
         Ok(run(101))
     }
 
+    async fn why(
+        &self,
+        of: ProjectId,
+        id: RunId,
+        running_max: Option<u32>,
+    ) -> Result<Why, control::Error> {
+        let found = self.run(of, id).await.map_err(|source| control::Error::Unavailable {
+            retry_after: Duration::from_secs(5),
+            source: source.into(),
+        })?;
+        let found = found.ok_or(control::Error::NoSuchRun(id))?;
+        let now = found.created_at;
+        Ok(why::explain(&Facts { run: &found, steps: &[], queue: None, running_max, now }))
+    }
+
     async fn cancel(&self, of: ProjectId, id: RunId) -> Result<(), control::Error> {
         let found =
             self.run(of, id).await.expect("it is there").ok_or(control::Error::NoSuchRun(id))?;
@@ -587,7 +623,12 @@ impl BlobStore for World {
         found.ok_or(blobs::Error::Missing { segment: blob.segment })
     }
 
-    async fn segments_before(&self, _ms: i64, _limit: usize) -> Result<Vec<Uuid>, blobs::Error> {
+    async fn segments(
+        &self,
+        _after: Option<Uuid>,
+        _older_than_ms: i64,
+        _limit: usize,
+    ) -> Result<Vec<blobs::Segment>, blobs::Error> {
         unreachable!("the API looks for no segments")
     }
 

@@ -14,6 +14,7 @@ mod outages;
 mod portal;
 mod projects;
 mod proxy_calls;
+mod queues;
 mod runs;
 mod secrets;
 mod users;
@@ -52,6 +53,7 @@ impl Bench {
             history: world.clone(),
             calls: world.clone(),
             control: world.clone(),
+            operations: world.clone(),
             blobs: world.clone(),
             functions: None,
             settings: Arc::new(settings),

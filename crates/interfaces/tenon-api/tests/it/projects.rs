@@ -7,7 +7,7 @@ use tenon_api::ApiSettings;
 use tenon_config::InstallationKey;
 use tokio_util::sync::CancellationToken;
 
-use super::fakes::KEY;
+use super::fakes::{KEY, project};
 use super::{Bench, problem};
 
 const INSTALLATION_KEY: &str = "an-installation-key-of-32-bytes-or-more";
@@ -82,4 +82,37 @@ async fn a_name_has_1_to_100_plain_characters() {
         let body = problem(make(&bench, name).await, 422, "invalid_field");
         assert_eq!(body["errors"][0]["pointer"], "/name");
     }
+}
+
+fn queue(key: &str, body: Option<&Value>) -> Request<Body> {
+    let builder = Request::builder()
+        .method(if body.is_some() { "PUT" } else { "GET" })
+        .uri(format!("/api/v1/projects/{}/queue", project()))
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", "application/json");
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    builder.body(body).expect("it is a valid request")
+}
+
+#[tokio::test]
+async fn how_a_queue_is_served_is_read_with_its_key_and_set_with_the_installations() {
+    let bench = bench();
+    let (status, usual) = bench.send(queue(KEY, None)).await;
+    let expected = json!({
+        "weight": 10, "running_max": null, "starts_per_second": null,
+        "calls_per_connector_max": null,
+    });
+    assert_eq!((status, usual), (StatusCode::OK, expected));
+    let wanted = json!({ "weight": 20, "running_max": 5, "starts_per_second": 0.5 });
+    problem(bench.send(queue(KEY, Some(&wanted))).await, 401, "unauthorized");
+    problem(bench.send(queue(INSTALLATION_KEY, None)).await, 401, "unauthorized");
+    let (status, set) = bench.send(queue(INSTALLATION_KEY, Some(&wanted))).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!((&set["weight"], &set["running_max"]), (&json!(20), &json!(5)));
+    let (_, read) = bench.send(queue(KEY, None)).await;
+    assert_eq!(read, set);
+    let bad = bench.send(queue(INSTALLATION_KEY, Some(&json!({ "weight": 0 })))).await;
+    problem(bad, 422, "invalid_field");
+    let unknown = bench.send(queue(INSTALLATION_KEY, Some(&json!({ "wait": 1 })))).await;
+    problem(unknown, 422, "unknown_field");
 }

@@ -291,3 +291,31 @@ async fn a_run_is_cancelled() {
     assert_eq!(answer, (StatusCode::NO_CONTENT, Value::Null));
     assert_eq!(bench.world.asked(), [format!("cancel {}", run(1))]);
 }
+
+#[tokio::test]
+async fn a_run_tells_what_keeps_it() {
+    let bench = Bench::new();
+    let mut failed = summary(1);
+    failed.status = RunStatus::Failed;
+    failed.finished_at = Some(failed.created_at);
+    failed.crashes = 2;
+    failed.error = Some(StepError {
+        code: "http_status".into(),
+        message: "the service answered 404".into(),
+        step: Some(StepId::new("lookup")),
+    });
+    bench.world.add_run(failed, Vec::new());
+    let (status, why) = bench.get(&format!("/runs/{}/why", run(1))).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!((&why["run"], &why["status"]), (&json!(run(1)), &json!("failed")));
+    let [ended, taken_over] = why["reasons"].as_array().expect("reasons").as_slice() else {
+        panic!("two reasons: {why:#}");
+    };
+    assert_eq!(ended["code"], "ended");
+    assert_eq!(ended["error"]["step"], "lookup");
+    let message = ended["message"].as_str().expect("a sentence");
+    assert!(message.contains("(http_status: the service answered 404)"), "{message}");
+    assert_eq!((&taken_over["code"], &taken_over["times"]), (&json!("taken_over"), &json!(2)));
+    assert!(taken_over.get("until").is_none(), "what does not apply is left out");
+    problem(bench.get(&format!("/runs/{}/why", run(9))).await, 404, "not_found");
+}

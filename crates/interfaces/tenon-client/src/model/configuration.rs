@@ -14,6 +14,20 @@ pub struct Document {
     pub text: String,
 }
 
+/// How a project's queue is served.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProjectQueue {
+    /// Its share against other queues that wait.
+    pub weight: u16,
+    /// Runs that may go on at a time; `None` is without limit.
+    pub running_max: Option<u32>,
+    /// Runs that may start in a second; `None` is without limit.
+    pub starts_per_second: Option<f64>,
+    /// Calls of steps that one worker process has under way at a time to one connector; `None` is
+    /// the installation's limit.
+    pub calls_per_connector_max: Option<u32>,
+}
+
 /// What an apply did with one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedWorkflow {

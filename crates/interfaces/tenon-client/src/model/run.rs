@@ -105,6 +105,29 @@ pub struct Run {
     pub crashes: u32,
 }
 
+/// What keeps a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// The run.
+    pub run: RunId,
+    /// Where it is.
+    pub status: RunStatus,
+    /// All that keeps it, the most telling first.
+    pub reasons: Vec<WhyReason>,
+}
+
+/// One thing that keeps a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WhyReason {
+    /// A word for programs.
+    pub code: String,
+    /// The same for people.
+    pub message: String,
+    /// The figures, by their names.
+    #[serde(flatten)]
+    pub figures: serde_json::Map<String, Value>,
+}
+
 /// A page of runs, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunList {

@@ -1,5 +1,6 @@
 //! Events: which installations they run for, whoever sends them.
 
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::rig::{KEY, Rig, USER};
@@ -136,8 +137,12 @@ async fn a_token_runs_what_it_allows_and_is_refused_where_it_allows_nothing() {
 async fn nothing_runs_for_a_disabled_user() {
     let mut rig = Rig::new().await;
     let user = rig.user.user.clone();
-    rig.change(|plan| plan.disabled_users.push(user)).await;
-    assert_eq!(with_key(&rig, Some(USER), &[]).await.status, 202);
+    rig.change(|plan| plan.disabled_users.extend([user])).await;
+    let refused = with_key(&rig, Some(USER), &[]).await;
+    assert_eq!(
+        (refused.status, &refused.body["code"]),
+        (StatusCode::CONFLICT, &json!("user_disabled"))
+    );
     assert_eq!(rig.event(&rig.token(Value::Null), &[]).await.status, 403);
     assert!(rig.running().await.is_empty());
 }

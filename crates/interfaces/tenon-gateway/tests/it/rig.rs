@@ -24,6 +24,7 @@ use tenon_domain::{
     ApiKeyId, Clock, ConfigurationId, CredentialId, EndUserId, IntegrationId, ProjectId, SecretId,
     VersionId, WorkflowId,
 };
+use tenon_exec::admission::{Admission, AdmissionLimits};
 use tenon_exec::intake::{IntakeParts, build};
 use tenon_exec::ports::history::Payload;
 use tenon_exec::ports::queue::{Generation, JobQueue};
@@ -100,8 +101,20 @@ impl Rig {
         Self::made(|_, _| None).await
     }
 
+    /// The same with bounds of what a project may send.
+    pub async fn bounded(limits: AdmissionLimits) -> Self {
+        Self::built(limits, |_, _| None).await
+    }
+
     /// The same, with webhooks.
     pub async fn made(
+        webhooks: impl FnOnce(&Arc<LocalPlanCache>, &Arc<FakeClock>) -> Option<Arc<Webhooks>>,
+    ) -> Self {
+        Self::built(AdmissionLimits::default(), webhooks).await
+    }
+
+    async fn built(
+        limits: AdmissionLimits,
         webhooks: impl FnOnce(&Arc<LocalPlanCache>, &Arc<FakeClock>) -> Option<Arc<Webhooks>>,
     ) -> Self {
         let clock = Arc::new(FakeClock::at("2026-03-01T12:00:00Z"));
@@ -112,7 +125,7 @@ impl Rig {
         let (intake, committers) = build(IntakeParts {
             store: store.clone(),
             blobs: Arc::new(MemoryBlobs::new(journal)),
-            queue,
+            queue: queue.clone(),
             fresh: None,
             grants: None,
             settings: Arc::new(Settings::default()),
@@ -128,6 +141,7 @@ impl Rig {
         let router = router(GatewayState {
             plans: plans.clone(),
             intake,
+            admission: Arc::new(Admission::new(queue, limits)),
             coordination: Arc::new(LocalCoordination::new()),
             user_tokens: Arc::new(UserTokens::new(100)),
             webhooks: webhooks(&plans, &clock),
@@ -245,6 +259,7 @@ pub fn workflow(name: &str, integration: Option<IntegrationId>) -> DeployedWorkf
         enabled_by_default: true,
         has_response: false,
         response_timeout_seconds: 1,
+        order: Default::default(),
     }
 }
 
@@ -270,13 +285,14 @@ fn project_plan() -> ProjectPlan {
             workflow("hubspot", Some(integrations[1].id)),
         ],
         choices: HashMap::new(),
-        disabled_users: Vec::new(),
+        disabled_users: Default::default(),
         integrations,
         secrets: std::collections::BTreeMap::new(),
         signing_keys: vec![SigningKeyPlan {
             id: "a".to_owned(),
             public_pem: SIGNERS.0.pem.clone(),
         }],
+        queue: Default::default(),
     }
 }
 

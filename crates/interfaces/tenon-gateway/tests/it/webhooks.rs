@@ -447,7 +447,7 @@ async fn the_signed_url_is_the_public_one() {
 #[tokio::test]
 async fn nothing_runs_for_a_disabled_user_or_a_workflow_that_is_off() {
     let mut stage = Stage::new().await;
-    stage.rig.change(|plan| plan.disabled_users.push(EndUserId::new("ada"))).await;
+    stage.rig.change(|plan| plan.disabled_users.extend([EndUserId::new("ada")])).await;
     assert_eq!(stage.slack(SIGNING, 0, &mention("E1", "T-BOTH")).await.status, 200);
     assert_eq!(stage.runs().await, ["all of slack bob", "mentions bob"]);
     // The directory still says that it is on: the user's plan decides.

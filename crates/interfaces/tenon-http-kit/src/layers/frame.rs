@@ -15,12 +15,14 @@ use http::header::{
     X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue};
+use tenon_telemetry::trace;
 use tokio::sync::Semaphore;
 use tower::{Layer, Service};
 use tracing::{Instrument, Span};
 
 use super::{LayerSettings, REQUEST_ID_HEADER, RequestId};
 use crate::codes;
+use crate::metrics;
 use crate::problem::{Problem, Unsent};
 
 /// Set on every answer that does not say otherwise.
@@ -95,9 +97,12 @@ where
                     let handler = async move { inner.call(request).await };
                     answer(handler, settings.request_timeout).await
                 }
-                Err(_) => Problem::new(&codes::OVERLOADED)
-                    .retry_after(settings.overload_retry_after)
-                    .into_response(),
+                Err(_) => {
+                    metrics::turned_away();
+                    Problem::new(&codes::OVERLOADED)
+                        .retry_after(settings.overload_retry_after)
+                        .into_response()
+                }
             };
             let response = finish(response, &id);
             record(&response, started);
@@ -109,13 +114,17 @@ where
 
 fn span_of(request: &Request, id: &RequestId) -> Span {
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    tracing::info_span!(
+    let span = tracing::info_span!(
         "http.request",
+        otel.kind = "server",
         http.method = %request.method(),
         http.route = route,
         request.id = id.as_str(),
         http.status = tracing::field::Empty,
-    )
+    );
+    let parent = request.headers().get(trace::HEADER).map(HeaderValue::as_bytes);
+    trace::follow(&span, trace::of_header(parent));
+    span
 }
 
 /// Runs the handler with a deadline; a panic is an answer too.
@@ -157,6 +166,8 @@ fn finish(mut response: Response, id: &RequestId) -> Response {
 fn record(response: &Response, started: Instant) {
     let status = response.status().as_u16();
     Span::current().record("http.status", status);
-    let duration_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let duration = started.elapsed();
+    metrics::answered(response.status(), duration);
+    let duration_ms = duration.as_secs_f64() * 1_000.0;
     tracing::debug!(http.status = status, duration_ms, "request answered");
 }

@@ -200,7 +200,7 @@ pub fn project_plan(project: ProjectId, integration: IntegrationId) -> ProjectPl
         api_keys: vec![ApiKeyDigest::of(ApiKeyId::new(), KEY)],
         workflows: Vec::new(),
         choices: HashMap::new(),
-        disabled_users: vec![EndUserId::new("disabled")],
+        disabled_users: [EndUserId::new("disabled")].into(),
         integrations: vec![
             IntegrationPlan {
                 id: integration,
@@ -212,6 +212,7 @@ pub fn project_plan(project: ProjectId, integration: IntegrationId) -> ProjectPl
         ],
         secrets: std::collections::BTreeMap::new(),
         signing_keys: Vec::new(),
+        queue: Default::default(),
     }
 }
 

@@ -1,19 +1,20 @@
 //! A blob store in memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tenon_exec::ports::blobs::{BlobRef, BlobStore, Error};
+use tenon_exec::ports::blobs::{BlobRef, BlobStore, Error, Segment, begun_ms};
 use uuid::Uuid;
 
 use super::{Entry, Journal, Presence};
 
-/// Segments in memory. They carry no checksum and are of no age.
+/// Segments in memory. They carry no checksum, and were written when they were begun.
 #[derive(Debug, Default)]
 pub struct MemoryBlobs {
-    segments: Mutex<HashMap<Uuid, Vec<u8>>>,
+    segments: Mutex<BTreeMap<Uuid, Vec<u8>>>,
     journal: Journal,
     presence: Presence,
 }
@@ -23,6 +24,19 @@ impl MemoryBlobs {
     #[must_use]
     pub fn new(journal: Journal) -> Self {
         Self { journal, ..Self::default() }
+    }
+
+    /// Puts a segment there under an id, as if it had been written when the id says.
+    pub fn put(&self, segment: Uuid, value: Bytes) -> BlobRef {
+        let len = value.len() as u64;
+        self.segments.lock().insert(segment, value.into());
+        BlobRef { segment, offset: 0, len, crc32: 0 }
+    }
+
+    /// The segments that are there.
+    #[must_use]
+    pub fn ids(&self) -> Vec<Uuid> {
+        self.segments.lock().keys().copied().collect()
     }
 
     /// Whether every call fails from now on.
@@ -64,9 +78,21 @@ impl BlobStore for MemoryBlobs {
         bytes.get(from..from + len).map(Bytes::copy_from_slice).ok_or(corrupt)
     }
 
-    async fn segments_before(&self, _: i64, limit: usize) -> Result<Vec<Uuid>, Error> {
+    async fn segments(
+        &self,
+        after: Option<Uuid>,
+        older_than_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Segment>, Error> {
         self.check("list segments")?;
-        Ok(self.segments.lock().keys().take(limit).copied().collect())
+        let segments = self.segments.lock();
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let found = segments.range((after, Bound::Unbounded)).map(|(id, bytes)| Segment {
+            id: *id,
+            bytes: bytes.len() as u64,
+            written_ms: begun_ms(*id),
+        });
+        Ok(found.filter(|segment| segment.written_ms < older_than_ms).take(limit).collect())
     }
 
     async fn delete(&self, segment: Uuid) -> Result<(), Error> {

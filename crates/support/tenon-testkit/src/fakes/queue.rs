@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tenon_domain::{QueueName, RunId};
-use tenon_exec::ports::queue::{Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, Push};
+use tenon_exec::ports::queue::{
+    Ask, Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, News, Push, QueueState, Shard,
+    Source, Terms,
+};
 
 use super::{Entry, Journal, Presence};
 
@@ -23,7 +26,7 @@ impl WatchedQueue {
         Self { inner, journal, presence: Presence::default() }
     }
 
-    /// Whether every call but [`JobQueue::wait`] fails from now on.
+    /// Whether every call but [`JobQueue::news`] fails from now on.
     pub fn set_away(&self, is_away: bool) {
         self.presence.set_away(is_away);
     }
@@ -35,6 +38,14 @@ impl WatchedQueue {
 
 #[async_trait]
 impl JobQueue for WatchedQueue {
+    fn shards(&self) -> u16 {
+        self.inner.shards()
+    }
+
+    fn shard_of(&self, queue: &QueueName) -> Shard {
+        self.inner.shard_of(queue)
+    }
+
     async fn generation(&self) -> Result<Option<Generation>, Error> {
         self.check("read the generation")?;
         self.inner.generation().await
@@ -47,46 +58,46 @@ impl JobQueue for WatchedQueue {
         Ok(())
     }
 
-    async fn push(&self, queue: &QueueName, jobs: &[Push]) -> Result<(), Error> {
+    async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {
         self.check("push")?;
-        self.inner.push(queue, jobs).await?;
-        let pushed = jobs.iter().map(|job| (job.run, job.is_recovered)).collect();
+        self.inner.push(jobs).await?;
+        let pushed = jobs.iter().map(|(_, job)| (job.run, job.is_recovered)).collect();
         self.journal.note(Entry::Pushed(pushed));
         Ok(())
     }
 
-    async fn claim(&self, queue: &QueueName, max: usize, ttl: Duration) -> Result<Claimed, Error> {
+    async fn claim(&self, source: &Source, ask: &Ask) -> Result<Claimed, Error> {
         self.check("claim")?;
-        self.inner.claim(queue, max, ttl).await
+        self.inner.claim(source, ask).await
     }
 
     async fn beat(
         &self,
-        queue: &QueueName,
-        leases: &[Lease],
+        shard: Shard,
+        leases: &[(QueueName, Lease)],
         ttl: Duration,
     ) -> Result<Vec<RunId>, Error> {
         self.check("extend leases")?;
-        self.inner.beat(queue, leases, ttl).await
+        self.inner.beat(shard, leases, ttl).await
     }
 
-    async fn ack(&self, queue: &QueueName, leases: &[Lease]) -> Result<(), Error> {
+    async fn ack(&self, shard: Shard, leases: &[Lease]) -> Result<(), Error> {
         self.check("acknowledge")?;
-        self.inner.ack(queue, leases).await?;
+        self.inner.ack(shard, leases).await?;
         self.journal.note(Entry::Acked(leases.iter().map(|lease| lease.run).collect()));
         Ok(())
     }
 
-    async fn nack(&self, queue: &QueueName, lease: Lease, due: Option<DueMs>) -> Result<(), Error> {
+    async fn nack(&self, shard: Shard, leases: &[(Lease, Option<DueMs>)]) -> Result<(), Error> {
         self.check("give back")?;
-        self.inner.nack(queue, lease, due).await?;
-        self.journal.note(Entry::Nacked(lease.run));
+        self.inner.nack(shard, leases).await?;
+        leases.iter().for_each(|(lease, _)| self.journal.note(Entry::Nacked(lease.run)));
         Ok(())
     }
 
-    async fn reap(&self, queue: &QueueName) -> Result<usize, Error> {
+    async fn reap(&self, shard: Shard) -> Result<usize, Error> {
         self.check("reap")?;
-        self.inner.reap(queue).await
+        self.inner.reap(shard).await
     }
 
     async fn remove(&self, queue: &QueueName, runs: &[RunId]) -> Result<(), Error> {
@@ -104,12 +115,21 @@ impl JobQueue for WatchedQueue {
         self.inner.depth(queue).await
     }
 
-    async fn active(&self) -> Result<Vec<QueueName>, Error> {
-        self.check("list queues")?;
-        self.inner.active().await
+    async fn set_terms(&self, terms: &[(QueueName, Terms)]) -> Result<(), Error> {
+        self.check("set terms")?;
+        self.inner.set_terms(terms).await
     }
 
-    async fn wait(&self, timeout: Duration) {
-        self.inner.wait(timeout).await;
+    async fn overview(&self, shard: Shard, page: usize) -> Result<Vec<QueueState>, Error> {
+        self.check("look at the queues")?;
+        self.inner.overview(shard, page).await
+    }
+
+    async fn call_for_help(&self, source: &Source) {
+        self.inner.call_for_help(source).await;
+    }
+
+    async fn news(&self, timeout: Duration) -> News {
+        self.inner.news(timeout).await
     }
 }

@@ -1,19 +1,21 @@
 //! The execution store in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tenon_domain::{ConfigurationId, ProjectId, RunId, StepId};
-use tenon_exec::ports::history::RunStatus;
-use tenon_exec::ports::queue::{DueMs, Generation};
+use tenon_exec::ports::blobs::SegmentNames;
+use tenon_exec::ports::history::{Payload, RunStatus};
+use tenon_exec::ports::queue::{DueMs, Generation, Lane};
 use tenon_exec::ports::schedule::{ScheduleKey, ScheduleStore, TickPart, TickProgress};
 use tenon_exec::ports::store::{
     Accept, Accepted, Batch, Error, Finish, InstallationScope, Iteration, Job, JobStore, OpenJob,
     ResultScope, StepRow, StoredResult,
 };
+use uuid::Uuid;
 
 use super::{Entry, Journal, Presence};
 
@@ -250,8 +252,22 @@ impl JobStore for MemoryStore {
         let open = rows.open.values().filter(|(job, _)| after.is_none_or(|after| job.run > after));
         Ok(open
             .take(limit)
-            .map(|(job, due)| OpenJob { run: job.run, project: job.project, due: *due })
+            .map(|(job, due)| OpenJob {
+                run: job.run,
+                project: job.project,
+                due: *due,
+                order: job.order,
+            })
             .collect())
+    }
+
+    async fn has_earlier(&self, project: ProjectId, lane: Lane, run: RunId) -> Result<bool, Error> {
+        self.check("look for an earlier job")?;
+        let is_same = |job: &Job| {
+            job.project == project
+                && job.order.lane.is_some_and(|it| it.key == lane.key && it.rule == lane.rule)
+        };
+        Ok(self.rows.lock().open.values().any(|(job, _)| job.run < run && is_same(job)))
     }
 
     async fn count_crashes(&self, runs: &[RunId]) -> Result<Vec<(RunId, u32)>, Error> {
@@ -418,4 +434,25 @@ impl ScheduleStore for MemoryStore {
 
 fn refused(action: &'static str) -> Error {
     Error::Rejected { action, source: "refused, as the test asked".into() }
+}
+
+#[async_trait]
+impl SegmentNames for MemoryStore {
+    async fn named_among(&self, segments: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+        self.check("look for named segments")?;
+        let rows = self.rows.lock();
+        let of_jobs = rows.open.values().flat_map(|(job, _)| {
+            let values = job.installation.as_ref().map(|installation| &installation.values);
+            std::iter::once(&job.input).chain(values)
+        });
+        let of_results = rows.results.values().flat_map(|row| [&row.input, &row.output]).flatten();
+        let named: HashSet<Uuid> = of_jobs
+            .chain(of_results)
+            .filter_map(|payload| match payload {
+                Payload::Blob(blob) => Some(blob.segment),
+                Payload::Inline(_) => None,
+            })
+            .collect();
+        Ok(segments.iter().copied().filter(|segment| named.contains(segment)).collect())
+    }
 }

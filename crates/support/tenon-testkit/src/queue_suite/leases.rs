@@ -23,7 +23,7 @@ pub async fn only_the_holder_finishes_a_job(harness: &impl Harness) {
     bench.push_new(2).await;
     let (first, second) = (bench.claim_one(LONG).await, bench.claim_one(LONG).await);
     let wrong = Lease { run: first.run, fence: second.fence };
-    bench.handle.ack(&bench.name, &[wrong, second]).await.expect("an ack works");
+    bench.handle.ack(bench.shard(), &[wrong, second]).await.expect("an ack works");
     assert!(bench.knows(first.run).await, "its fence is another");
     assert!(!bench.knows(second.run).await);
     bench.ack(first).await;
@@ -46,7 +46,7 @@ pub async fn a_lapsed_job_comes_back_flagged_and_first(harness: &impl Harness) {
 
     // The crash has been told once; what needs a look still does.
     bench.nack(leases(&claimed)[0], None).await;
-    let again = bench.claim(1, LONG).await.jobs[0];
+    let again = &bench.claim(1, LONG).await.jobs[0];
     assert_eq!((again.run, again.is_recovered, again.is_reaped), (pushed[0], true, false));
 }
 

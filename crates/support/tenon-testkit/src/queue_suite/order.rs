@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tenon_domain::RunId;
-use tenon_exec::ports::queue::Push;
+use tenon_exec::ports::queue::{Priority, Push};
 
 use super::{A_MOMENT, Bench, Harness, LONG, assert_each_once, in_ms, leases, push_now, runs};
 
@@ -12,7 +12,9 @@ pub async fn pushing_twice_keeps_one(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
     let pushed = bench.push_new(2).await;
     bench.push(&[push_now(pushed[0])]).await;
-    bench.push(&[Push { run: pushed[0], due: Some(in_ms(60_000)), is_recovered: true }]).await;
+    bench
+        .push(&[Push { due: Some(in_ms(60_000)), is_recovered: true, ..push_now(pushed[0]) }])
+        .await;
     assert_eq!(bench.depth().await, (2, 0, 0));
     let claimed = bench.claim(10, LONG).await;
     assert_eq!(runs(&claimed), pushed);
@@ -47,8 +49,8 @@ pub async fn a_delayed_job_waits_for_its_time(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
     let (far, near) = (in_ms(3_600_000), in_ms(300));
     let run = RunId::new();
-    bench.push(&[Push { run: RunId::new(), due: Some(far), is_recovered: false }]).await;
-    bench.push(&[Push { run, due: Some(near), is_recovered: false }]).await;
+    bench.push(&[Push { due: Some(far), ..push_now(RunId::new()) }]).await;
+    bench.push(&[Push { due: Some(near), ..push_now(run) }]).await;
     let early = bench.claim(10, LONG).await;
     assert_eq!((early.jobs.len(), early.next_due), (0, Some(near)));
     assert_eq!(bench.depth().await, (0, 2, 0));
@@ -64,9 +66,8 @@ pub async fn delayed_jobs_fall_due_in_order(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
     let start = in_ms(0).0;
     let delayed = |ms: i64| Push {
-        run: RunId::new(),
         due: Some(tenon_exec::ports::queue::DueMs(start + ms)),
-        is_recovered: false,
+        ..push_now(RunId::new())
     };
     let (third, first, second, past) = (delayed(303), delayed(301), delayed(302), delayed(-5));
     bench.push(&[third, first, second, past]).await;
@@ -84,6 +85,11 @@ pub async fn a_job_given_back_stands_first(harness: &impl Harness) {
     let lease = bench.claim_one(LONG).await;
     bench.nack(lease, None).await;
     assert_eq!(bench.depth().await, (3, 0, 0));
+    let claimed = bench.claim(3, LONG).await;
+    assert_eq!(runs(&claimed), pushed);
+    // Of several the first comes first.
+    let all: Vec<_> = leases(&claimed).into_iter().map(|lease| (lease, None)).collect();
+    bench.nack_all(&all).await;
     assert_eq!(runs(&bench.claim(3, LONG).await), pushed);
 }
 
@@ -107,13 +113,32 @@ pub async fn a_job_given_back_with_a_due_time_is_delayed(harness: &impl Harness)
 pub async fn a_repair_stays_flagged(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
     let run = RunId::new();
-    bench.push(&[Push { run, due: Some(in_ms(1)), is_recovered: true }]).await;
+    bench.push(&[Push { due: Some(in_ms(1)), is_recovered: true, ..push_now(run) }]).await;
     tokio::time::sleep(A_MOMENT).await;
     for due in [None, Some(in_ms(0)), None] {
         let claimed = bench.claim(1, LONG).await;
         assert!(claimed.jobs[0].is_recovered && !claimed.jobs[0].is_reaped);
         bench.nack(leases(&claimed)[0], due).await;
     }
+}
+
+/// High before normal before low; within one, first in, first out; also when given back.
+pub async fn priorities_go_before_age(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    let of = |priority| Push { priority, ..push_now(RunId::new()) };
+    let (low, normal) = (of(Priority::Low), of(Priority::Normal));
+    let (high, second_high) = (of(Priority::High), of(Priority::High));
+    let late = Push { due: Some(in_ms(200)), ..of(Priority::High) };
+    bench.push(&[low, normal, high, second_high, late]).await;
+    assert_eq!(bench.depth().await, (4, 1, 0));
+    assert_eq!(bench.next().await, Some(high.run));
+    tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    let claimed = bench.claim(5, LONG).await;
+    let expected = [high.run, second_high.run, late.run, normal.run, low.run];
+    assert_eq!(runs(&claimed), expected);
+    let held = leases(&claimed);
+    bench.nack_all(&[(held[4], None), (held[3], None), (held[1], None)]).await;
+    assert_eq!(runs(&bench.claim(5, LONG).await), [second_high.run, normal.run, low.run]);
 }
 
 /// Eight claimers, 10,000 jobs: each job is handed out exactly once.
@@ -132,7 +157,7 @@ pub async fn concurrent_claimers_never_share_a_job(harness: &impl Harness) {
                 }
                 seen.extend(runs(&claimed));
                 let held = leases(&claimed);
-                claimer.handle.ack(&claimer.name, &held).await.expect("an ack works");
+                claimer.handle.ack(claimer.shard(), &held).await.expect("an ack works");
             }
         }));
     }

@@ -2,7 +2,7 @@
 //!
 //! The seeds are fixed, so a failure repeats; the message names the seed and the step.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,10 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tenon_domain::{QueueName, RunId};
-use tenon_exec::ports::queue::{ClaimedJob, DueMs, Fence, Generation, JobQueue, Lease, Push};
+use tenon_exec::ports::queue::{
+    Ask, ClaimedJob, Depth, DueMs, Fence, Generation, JobQueue, Lane, LaneRule, Lease, Priority,
+    Push, Shard, Source, Terms,
+};
 
 use super::{Harness, LONG, SHORT, in_ms};
 
@@ -38,57 +41,221 @@ pub async fn any_sequence_behaves_as_the_model(harness: &impl Harness) {
     }
 }
 
+/// Lanes that jobs may have: the first in order, the second for two at a time.
+const LANES: [LaneRule; 2] = [LaneRule::InOrder, LaneRule::AtMost(2)];
+
+/// Where ready jobs stand, in the order in which they are served.
+const HIGH: usize = 0;
+const PARKED: usize = 1;
+const NORMAL: usize = 2;
+const LOW: usize = 3;
+
 /// What a queue should be.
 struct Model {
     generation: Generation,
-    ready: VecDeque<Job>,
-    delayed: Vec<(DueMs, Job)>,
+    jobs: HashMap<RunId, Job>,
+    ready: [VecDeque<RunId>; 4],
+    delayed: Vec<(DueMs, RunId)>,
+    lanes: [LaneModel; 2],
     running: HashMap<RunId, Held>,
+    /// Jobs that were taken up again and then given back.
+    blind: HashSet<RunId>,
+    terms: Terms,
+}
+
+#[derive(Default)]
+struct LaneModel {
+    out: Vec<RunId>,
+    held: BTreeSet<RunId>,
 }
 
 #[derive(Clone, Copy)]
 struct Job {
-    run: RunId,
     is_recovered: bool,
     is_reaped: bool,
+    is_adopted: bool,
+    priority: Priority,
+    lane: Option<usize>,
+    due: DueMs,
 }
 
 #[derive(Clone, Copy)]
 struct Held {
-    job: Job,
     fence: Fence,
     /// The step at which a short lease was given; `None` for a long one.
     lapsed_at_step: Option<usize>,
 }
 
 impl Model {
-    fn knows(&self, run: RunId) -> bool {
-        self.running.contains_key(&run)
-            || self.ready.iter().any(|job| job.run == run)
-            || self.delayed.iter().any(|(_, job)| job.run == run)
+    fn new(generation: Generation, terms: Terms) -> Self {
+        Self {
+            generation,
+            jobs: HashMap::new(),
+            ready: Default::default(),
+            delayed: Vec::new(),
+            lanes: Default::default(),
+            running: HashMap::new(),
+            blind: HashSet::new(),
+            terms,
+        }
     }
 
-    fn push(&mut self, push: Push, now: DueMs) {
+    fn knows(&self, run: RunId) -> bool {
+        self.jobs.contains_key(&run)
+    }
+
+    fn is_blind(&self) -> bool {
+        !self.blind.is_empty() || self.running.keys().any(|run| self.jobs[run].is_adopted)
+    }
+
+    fn list_of(&self, run: RunId) -> usize {
+        match self.jobs[&run].priority {
+            Priority::High => HIGH,
+            Priority::Normal => NORMAL,
+            Priority::Low => LOW,
+        }
+    }
+
+    fn push(&mut self, push: Push, lane: Option<usize>, now: DueMs) {
         if self.knows(push.run) {
             return;
         }
-        let job = Job { run: push.run, is_recovered: push.is_recovered, is_reaped: false };
-        match push.due.filter(|due| *due > now) {
-            Some(due) => self.delayed.push((due, job)),
-            None => self.ready.push_back(job),
+        let due = push.due.unwrap_or(DueMs(0));
+        let job = Job {
+            is_recovered: push.is_recovered,
+            is_reaped: false,
+            is_adopted: false,
+            priority: push.priority,
+            lane,
+            due,
+        };
+        self.jobs.insert(push.run, job);
+        self.blind.remove(&push.run);
+        match lane {
+            Some(lane) => self.enter_lane(push.run, lane, now),
+            None => self.place(push.run, now),
+        }
+    }
+
+    fn place(&mut self, run: RunId, now: DueMs) {
+        let due = self.jobs[&run].due;
+        if due > now {
+            self.delayed.push((due, run));
+        } else {
+            self.ready[self.list_of(run)].push_back(run);
+        }
+    }
+
+    fn enter_lane(&mut self, run: RunId, lane: usize, now: DueMs) {
+        if let LaneRule::AtMost(max) = LANES[lane] {
+            if self.jobs[&run].due > now {
+                return self.place(run, now);
+            }
+            if self.lanes[lane].out.len() >= usize::from(max) {
+                self.lanes[lane].held.insert(run);
+                return;
+            }
+            self.lanes[lane].out.push(run);
+            return self.place(run, now);
+        }
+        if let Some(first) = self.lanes[lane].out.first().copied() {
+            let place = self.delayed.iter().position(|(_, delayed)| *delayed == first);
+            let Some(place) = place.filter(|_| run < first) else {
+                self.lanes[lane].held.insert(run);
+                return;
+            };
+            self.delayed.remove(place);
+            self.lanes[lane].held.insert(first);
+        }
+        self.lanes[lane].out = vec![run];
+        self.place(run, now);
+    }
+
+    fn leave_lane(&mut self, run: RunId, lane: usize, now: DueMs) {
+        let max = match LANES[lane] {
+            LaneRule::InOrder => 1,
+            LaneRule::AtMost(max) => usize::from(max),
+        };
+        self.lanes[lane].out.retain(|out| *out != run);
+        while self.lanes[lane].out.len() < max {
+            let Some(next) = self.lanes[lane].held.pop_first() else { break };
+            self.lanes[lane].out.push(next);
+            self.place(next, now);
+        }
+    }
+
+    fn forget(&mut self, run: RunId, now: DueMs) {
+        let Some(job) = self.jobs.remove(&run) else { return };
+        if let Some(lane) = job.lane {
+            self.lanes[lane].held.remove(&run);
+            self.leave_lane(run, lane, now);
         }
     }
 
     fn promote(&mut self, now: DueMs) {
-        self.delayed.sort_by_key(|(due, _)| *due);
+        self.delayed.sort();
         let due_count = self.delayed.partition_point(|(due, _)| *due <= now);
-        self.ready.extend(self.delayed.drain(..due_count).map(|(_, job)| job));
+        let due: Vec<_> = self.delayed.drain(..due_count).map(|(_, run)| run).collect();
+        for run in due {
+            match self.jobs[&run].lane {
+                Some(lane) if LANES[lane] != LaneRule::InOrder => self.enter_lane(run, lane, now),
+                _ => self.ready[self.list_of(run)].push_back(run),
+            }
+        }
     }
 
-    fn take_held(&mut self, lease: Lease) -> Option<Job> {
-        let held = self.running.get(&lease.run).filter(|held| held.fence == lease.fence)?.job;
-        self.running.remove(&lease.run);
-        Some(held)
+    fn claim(&mut self, max: usize, now: DueMs) -> Vec<RunId> {
+        self.promote(now);
+        let room = self
+            .terms
+            .running_max
+            .map_or(usize::MAX, |max| (max as usize).saturating_sub(self.running.len()));
+        let want = if self.terms.is_paused { 0 } else { max.min(room) };
+        let mut taken = Vec::new();
+        for list in [HIGH, PARKED, NORMAL, LOW] {
+            if list == PARKED && self.is_blind() {
+                continue;
+            }
+            while taken.len() < want {
+                let Some(run) = self.ready[list].pop_front() else { break };
+                taken.extend(self.may_run(run, now));
+            }
+        }
+        taken
+    }
+
+    fn may_run(&mut self, run: RunId, now: DueMs) -> Option<RunId> {
+        let Some(lane) = self.jobs[&run].lane else { return Some(run) };
+        if self.is_blind() {
+            self.ready[PARKED].push_back(run);
+            return None;
+        }
+        if LANES[lane] != LaneRule::InOrder {
+            return Some(run);
+        }
+        let state = &mut self.lanes[lane];
+        let Some(lowest) = state.held.first().copied().filter(|lowest| *lowest < run) else {
+            return Some(run);
+        };
+        state.held.remove(&lowest);
+        state.held.insert(run);
+        state.out = vec![lowest];
+        if let Some(job) = self.jobs.get_mut(&run) {
+            job.due = DueMs(0);
+        }
+        if self.jobs[&lowest].due > now {
+            self.place(lowest, now);
+            return None;
+        }
+        Some(lowest)
+    }
+
+    fn take_held(&mut self, lease: Lease) -> bool {
+        let is_held = self.running.get(&lease.run).is_some_and(|held| held.fence == lease.fence);
+        if is_held {
+            self.running.remove(&lease.run);
+        }
+        is_held
     }
 
     /// Whether the lease is held afterwards.
@@ -104,29 +271,70 @@ impl Model {
         if self.knows(lease.run) || !is_forgotten {
             return false;
         }
-        let job = Job { run: lease.run, is_recovered: true, is_reaped: false };
-        self.running.insert(lease.run, Held { job, fence: lease.fence, lapsed_at_step });
+        let job = Job {
+            is_recovered: true,
+            is_reaped: false,
+            is_adopted: true,
+            priority: Priority::Normal,
+            lane: None,
+            due: DueMs(0),
+        };
+        self.jobs.insert(lease.run, job);
+        self.blind.remove(&lease.run);
+        self.running.insert(lease.run, Held { fence: lease.fence, lapsed_at_step });
         true
     }
 
-    fn reap(&mut self) -> usize {
-        let mut lapsed: Vec<_> = self
-            .running
-            .values()
-            .filter_map(|held| held.lapsed_at_step.map(|step| (step, held.job.run)))
-            .collect();
+    /// A lease ended without a result.
+    fn give_back(&mut self, run: RunId, due: Option<DueMs>, was_reaped: bool, now: DueMs) {
+        let job = self.jobs.get_mut(&run).expect("it was running");
+        if job.is_adopted {
+            self.jobs.remove(&run);
+            self.blind.insert(run);
+            return;
+        }
+        job.is_reaped = was_reaped;
+        job.is_recovered |= was_reaped;
+        let lane = job.lane;
+        let Some(due) = due else {
+            let list = self.list_of(run);
+            self.ready[list].push_front(run);
+            return;
+        };
+        job.due = due;
+        self.delayed.push((due, run));
+        if let Some(lane) = lane.filter(|lane| LANES[*lane] != LaneRule::InOrder) {
+            self.leave_lane(run, lane, now);
+        }
+    }
+
+    fn reap(&mut self, now: DueMs) -> usize {
+        let lapsed = self.running.iter();
+        let mut lapsed: Vec<_> =
+            lapsed.filter_map(|(run, held)| held.lapsed_at_step.map(|step| (step, *run))).collect();
         lapsed.sort();
         for (_, run) in lapsed.iter().rev() {
             self.running.remove(run);
-            self.ready.push_front(Job { run: *run, is_recovered: true, is_reaped: true });
+            self.give_back(*run, None, true, now);
         }
         lapsed.len()
     }
 
-    fn remove(&mut self, run: RunId) {
+    fn remove(&mut self, run: RunId, now: DueMs) {
+        self.blind.remove(&run);
         self.running.remove(&run);
-        self.ready.retain(|job| job.run != run);
-        self.delayed.retain(|(_, job)| job.run != run);
+        self.ready.iter_mut().for_each(|list| list.retain(|ready| *ready != run));
+        self.delayed.retain(|(_, delayed)| *delayed != run);
+        self.forget(run, now);
+    }
+
+    fn depth(&self) -> Depth {
+        Depth {
+            ready: self.ready.iter().map(VecDeque::len).sum::<usize>() as u64,
+            delayed: self.delayed.len() as u64,
+            held: self.lanes.iter().map(|lane| lane.held.len()).sum::<usize>() as u64,
+            running: self.running.len() as u64,
+        }
     }
 }
 
@@ -156,12 +364,7 @@ impl<'a> Driver<'a> {
             leases: Vec::new(),
             last_fence: Fence(0),
             next_due: 0,
-            model: Model {
-                generation,
-                ready: VecDeque::new(),
-                delayed: Vec::new(),
-                running: HashMap::new(),
-            },
+            model: Model::new(generation, Terms::default()),
         }
     }
 
@@ -199,68 +402,105 @@ impl<'a> Driver<'a> {
         }
     }
 
+    fn shard(&self) -> Shard {
+        self.handles[0].shard_of(&self.queue)
+    }
+
     async fn one_step(&mut self, harness: &impl Harness) {
         match self.random.random_range(0..100) {
             0..25 => self.push().await,
-            25..50 => self.claim().await,
-            50..62 => self.beat().await,
-            62..72 => self.ack().await,
-            72..84 => self.nack().await,
-            84..92 => {
-                let reaped = self.handle().reap(&self.queue).await.expect("a reap works");
-                assert_eq!(reaped, self.model.reap(), "reaped at {}", self.at());
+            25..48 => self.claim().await,
+            48..58 => self.beat().await,
+            58..70 => self.ack().await,
+            70..82 => self.nack().await,
+            82..90 => {
+                let shard = self.shard();
+                let reaped = self.handle().reap(shard).await.expect("a reap works");
+                assert_eq!(reaped, self.model.reap(in_ms(0)), "reaped at {}", self.at());
             }
-            92..97 => self.remove().await,
+            90..95 => self.remove().await,
+            95..98 => self.set_terms().await,
             _ => self.forget(harness).await,
         }
     }
 
     async fn push(&mut self) {
-        let mut jobs = Vec::new();
         for _ in 0..self.random.random_range(1..4) {
             let run = *self.runs.choose(&mut self.random).expect("there are runs");
             let due = self.random.random_bool(0.4).then(|| self.draw_due());
-            jobs.push(Push { run, due, is_recovered: self.random.random_bool(0.3) });
+            let lane = self.random.random_bool(0.5).then(|| self.random.random_range(0..2));
+            let priorities = [Priority::High, Priority::Normal, Priority::Normal, Priority::Low];
+            let push = Push {
+                run,
+                due,
+                is_recovered: self.random.random_bool(0.3),
+                priority: *priorities.choose(&mut self.random).expect("there are some"),
+                lane: lane.map(|lane| Lane { key: [lane as u8; 16], rule: LANES[lane] }),
+            };
+            let job = [(self.queue.clone(), push)];
+            self.handle().push(&job).await.expect("a push works");
+            self.model.push(push, lane, in_ms(0));
         }
-        self.handle().push(&self.queue, &jobs).await.expect("a push works");
-        let now = in_ms(0);
-        jobs.into_iter().for_each(|job| self.model.push(job, now));
     }
 
     async fn claim(&mut self) {
         let max = self.random.random_range(0..4);
         let (ttl, lapsed_at_step) = self.draw_ttl();
-        let claimed = self.handle().claim(&self.queue, max, ttl).await.expect("a claim works");
-        self.model.promote(in_ms(0));
-        let count = max.min(self.model.ready.len());
-        let jobs: Vec<_> = self.model.ready.drain(..count).collect();
-        let expected: Vec<_> = jobs
-            .iter()
-            .map(|&Job { run, is_recovered, is_reaped }| ClaimedJob {
-                run,
-                is_recovered,
-                is_reaped,
-            })
-            .collect();
-        assert_eq!(claimed.jobs, expected, "claimed at {}", self.at());
-        let next_due = self.model.delayed.iter().map(|(due, _)| *due).min();
-        assert_eq!(claimed.next_due, next_due, "next due at {}", self.at());
-        if !jobs.is_empty() {
+        let source = Source::Shared(self.shard());
+        let max_of_queue = self.random.random_range(1..3);
+        let ask = Ask { max, max_of_queue, ttl, except: Vec::new() };
+        let claimed = self.handle().claim(&source, &ask).await.expect("a claim works");
+        let expected = self.model.claim(max, in_ms(0));
+        let jobs: Vec<_> = expected.iter().map(|run| self.claimed_job(*run)).collect();
+        assert_eq!(claimed.jobs, jobs, "claimed at {}", self.at());
+        // While lanes are shut the service says when it looks again.
+        if !self.model.is_blind() {
+            let next_due = self.model.delayed.iter().map(|(due, _)| *due).min();
+            assert_eq!(claimed.next_due, next_due, "next due at {}", self.at());
+        }
+        if !expected.is_empty() {
             assert!(claimed.fence > self.last_fence, "fence at {}", self.at());
             self.last_fence = claimed.fence;
         }
-        for job in jobs {
-            let held = Held { job, fence: claimed.fence, lapsed_at_step };
-            self.model.running.insert(job.run, held);
-            self.leases.push(Lease { run: job.run, fence: claimed.fence });
+        for run in expected {
+            self.model.running.insert(run, Held { fence: claimed.fence, lapsed_at_step });
+            self.leases.push(Lease { run, fence: claimed.fence });
+        }
+        if !self.model.is_blind() {
+            let is_open = !self.model.terms.is_paused
+                && self
+                    .model
+                    .terms
+                    .running_max
+                    .is_none_or(|max| self.model.running.len() < max as usize);
+            let has_more = is_open && self.model.ready.iter().any(|list| !list.is_empty());
+            assert_eq!(claimed.has_more, has_more, "has more at {}", self.at());
         }
         tokio::time::sleep(BETWEEN_SHORT_LEASES).await;
+    }
+
+    fn claimed_job(&self, run: RunId) -> ClaimedJob {
+        let Job { is_recovered, is_reaped, .. } = self.model.jobs[&run];
+        ClaimedJob { run, queue: self.queue.clone(), is_recovered, is_reaped }
+    }
+
+    async fn set_terms(&mut self) {
+        let terms = Terms {
+            running_max: self.random.random_bool(0.5).then(|| self.random.random_range(1..4)),
+            is_paused: self.random.random_bool(0.2),
+            ..Terms::default()
+        };
+        let told = [(self.queue.clone(), terms.clone())];
+        self.handle().set_terms(&told).await.expect("setting terms works");
+        self.model.terms = terms;
     }
 
     async fn beat(&mut self) {
         let leases = self.draw_leases();
         let (ttl, lapsed_at_step) = self.draw_ttl();
-        let lost = self.handle().beat(&self.queue, &leases, ttl).await.expect("a beat works");
+        let named: Vec<_> = leases.iter().map(|lease| (self.queue.clone(), *lease)).collect();
+        let shard = self.shard();
+        let lost = self.handle().beat(shard, &named, ttl).await.expect("a beat works");
         let model = &mut self.model;
         let is_lost = |lease: &&Lease| !model.beat(**lease, lapsed_at_step);
         let expected: Vec<_> = leases.iter().filter(is_lost).map(|lease| lease.run).collect();
@@ -270,51 +510,47 @@ impl<'a> Driver<'a> {
 
     async fn ack(&mut self) {
         let leases = self.draw_leases();
-        self.handle().ack(&self.queue, &leases).await.expect("an ack works");
+        let shard = self.shard();
+        self.handle().ack(shard, &leases).await.expect("an ack works");
         for lease in leases {
-            self.model.take_held(lease);
+            if self.model.take_held(lease) {
+                self.model.forget(lease.run, in_ms(0));
+            }
         }
     }
 
     async fn nack(&mut self) {
         let Some(lease) = self.draw_leases().pop() else { return };
         let due = self.random.random_bool(0.5).then(|| self.draw_due());
-        self.handle().nack(&self.queue, lease, due).await.expect("a nack works");
-        let Some(job) = self.model.take_held(lease) else { return };
-        let job = Job { is_reaped: false, ..job };
-        match due {
-            None => self.model.ready.push_front(job),
-            Some(due) => self.model.delayed.push((due, job)),
+        let shard = self.shard();
+        self.handle().nack(shard, &[(lease, due)]).await.expect("a nack works");
+        if self.model.take_held(lease) {
+            self.model.give_back(lease.run, due, false, in_ms(0));
         }
     }
 
     async fn remove(&mut self) {
         let runs: Vec<_> = self.runs.choose_multiple(&mut self.random, 2).copied().collect();
         self.handle().remove(&self.queue, &runs).await.expect("removing works");
-        runs.into_iter().for_each(|run| self.model.remove(run));
+        runs.into_iter().for_each(|run| self.model.remove(run, in_ms(0)));
     }
 
     async fn forget(&mut self, harness: &impl Harness) {
+        let generation = Generation(self.model.generation.0 + 1);
+        let mut terms = std::mem::take(&mut self.model.terms);
         // Half of the time only the generation moves on, as after a restored backup.
         if self.random.random_bool(0.5) {
             harness.forget().await;
+            terms = Terms::default();
         }
-        let generation = Generation(self.model.generation.0 + 1);
-        self.model = Model {
-            generation,
-            ready: VecDeque::new(),
-            delayed: Vec::new(),
-            running: HashMap::new(),
-        };
+        self.model = Model::new(generation, terms);
         self.install().await;
     }
 
     async fn compare(&mut self) {
         let handle = self.handle();
         let depth = handle.depth(&self.queue).await.expect("counting works");
-        let places = (depth.ready as usize, depth.delayed as usize, depth.running as usize);
-        let Model { ready, delayed, running, .. } = &self.model;
-        assert_eq!(places, (ready.len(), delayed.len(), running.len()), "depth at {}", self.at());
+        assert_eq!(depth, self.model.depth(), "depth at {}", self.at());
         let known = handle.known(&self.queue, &self.runs).await.expect("asking works");
         let expected: Vec<_> = self.runs.iter().map(|run| self.model.knows(*run)).collect();
         assert_eq!(known, expected, "known at {}", self.at());

@@ -1,8 +1,8 @@
 //! Rules on what happens when the service forgets, or belongs to another generation.
 
-use tenon_exec::ports::queue::{Error, Fence, Generation, Lease, Push};
+use tenon_exec::ports::queue::{Error, Fence, Generation, Lease, Push, Source, Terms};
 
-use super::{Bench, Harness, LONG, push_now};
+use super::{A_MOMENT, Bench, Harness, LONG, SHORT, ask, push_now};
 
 fn is_stale<T>(answer: Result<T, Error>) -> bool {
     matches!(answer, Err(Error::StaleGeneration { .. }))
@@ -14,8 +14,9 @@ pub async fn a_queue_without_a_generation_asks_for_recovery(harness: &impl Harne
     let name = tenon_domain::QueueName::new("orders");
     assert_eq!(handle.generation().await.expect("asking works"), None);
     let job = push_now(tenon_domain::RunId::new());
-    assert!(is_stale(handle.push(&name, &[job]).await));
-    assert!(is_stale(handle.claim(&name, 1, LONG).await));
+    let source = Source::Shared(handle.shard_of(&name));
+    assert!(is_stale(handle.push(&[(name.clone(), job)]).await));
+    assert!(is_stale(handle.claim(&source, &ask(1, LONG)).await));
     handle.install_generation(Generation(1)).await.expect("installing works");
     assert_eq!(handle.generation().await.expect("asking works"), Some(Generation(1)));
     assert_eq!(handle.known(&name, &[job.run]).await.expect("asking works"), [false]);
@@ -29,15 +30,18 @@ pub async fn a_queue_that_forgot_asks_for_recovery(harness: &impl Harness) {
     harness.forget().await;
     let Bench { handle, name } = &bench;
     assert_eq!(handle.generation().await.expect("asking works"), None);
-    assert!(is_stale(handle.push(name, &[push_now(lease.run)]).await));
-    assert!(is_stale(handle.claim(name, 1, LONG).await));
-    assert!(is_stale(handle.beat(name, &[lease], LONG).await));
-    assert!(is_stale(handle.ack(name, &[lease]).await));
-    assert!(is_stale(handle.nack(name, lease, None).await));
-    assert!(is_stale(handle.reap(name).await));
+    let shard = bench.shard();
+    assert!(is_stale(handle.push(&[(name.clone(), push_now(lease.run))]).await));
+    assert!(is_stale(handle.claim(&bench.source(), &ask(1, LONG)).await));
+    assert!(is_stale(handle.beat(shard, &[(name.clone(), lease)], LONG).await));
+    assert!(is_stale(handle.ack(shard, &[lease]).await));
+    assert!(is_stale(handle.nack(shard, &[(lease, None)]).await));
+    assert!(is_stale(handle.reap(shard).await));
     assert!(is_stale(handle.remove(name, &[lease.run]).await));
     assert!(is_stale(handle.known(name, &[lease.run]).await));
     assert!(is_stale(handle.depth(name).await));
+    assert!(is_stale(handle.set_terms(&[(name.clone(), Terms::default())]).await));
+    assert!(is_stale(handle.overview(shard, 0).await));
     handle.install_generation(Generation(2)).await.expect("installing works");
     assert_eq!(bench.depth().await, (0, 0, 0));
     assert_eq!(handle.generation().await.expect("asking works"), Some(Generation(2)));
@@ -52,17 +56,33 @@ pub async fn a_beat_takes_up_what_the_service_forgot(harness: &impl Harness) {
     bench.handle.install_generation(Generation(2)).await.expect("installing works");
     assert_eq!(bench.beat(lease, LONG).await, []);
     assert_eq!(bench.depth().await, (0, 0, 1));
-    bench.push(&[Push { run: lease.run, due: None, is_recovered: true }]).await;
+    bench.push(&[Push { is_recovered: true, ..push_now(lease.run) }]).await;
     assert_eq!(bench.depth().await, (0, 0, 1), "the sweep finds it known");
     assert_eq!(bench.beat(lease, LONG).await, [], "a second beat extends it");
 
-    // Given back, it is looked at before it runs: what happened meanwhile is not known here.
+    // Given back, it is forgotten: only the sweep knows its priority and lane.
     bench.nack(lease, None).await;
+    assert_eq!(bench.depth().await, (0, 0, 0));
+    bench.push(&[Push { is_recovered: true, ..push_now(lease.run) }]).await;
     let claimed = bench.claim(1, LONG).await;
     assert!(claimed.jobs[0].is_recovered);
     assert!(claimed.fence > lease.fence && claimed.fence > Fence::new(Generation(2), 0));
     bench.ack(lease).await;
     assert_eq!(bench.depth().await, (0, 0, 1), "the old fence holds no longer");
+}
+
+/// A worker that took its job up again and then died has it taken from it, once the sweep comes.
+pub async fn what_was_taken_up_again_and_lapsed_is_forgotten(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    bench.push_new(1).await;
+    let lease = bench.claim_one(LONG).await;
+    harness.forget().await;
+    bench.handle.install_generation(Generation(2)).await.expect("installing works");
+    assert_eq!(bench.beat(lease, SHORT).await, []);
+    tokio::time::sleep(A_MOMENT).await;
+    assert_eq!(bench.reap().await, 1);
+    assert!(!bench.knows(lease.run).await);
+    assert_eq!(bench.beat(lease, LONG).await, [], "it may yet come back before the sweep");
 }
 
 /// A worker that comes too late, after the sweep pushed its job again, has lost it.
@@ -72,7 +92,7 @@ pub async fn a_beat_does_not_take_what_was_pushed_again(harness: &impl Harness) 
     let late = bench.claim_one(LONG).await;
     harness.forget().await;
     bench.handle.install_generation(Generation(2)).await.expect("installing works");
-    bench.push(&[Push { run: late.run, due: None, is_recovered: true }]).await;
+    bench.push(&[Push { is_recovered: true, ..push_now(late.run) }]).await;
     assert_eq!(bench.beat(late, LONG).await, [late.run]);
     bench.ack(late).await;
     assert_eq!(bench.depth().await, (1, 0, 0));
@@ -88,15 +108,16 @@ pub async fn an_older_generation_is_turned_away(harness: &impl Harness) {
     let lease = old.claim_one(LONG).await;
     let new = harness.handle().await;
     new.install_generation(Generation(2)).await.expect("installing works");
-    new.push(&old.name, &[push_now(lease.run)]).await.expect("a push works");
-    assert!(is_stale(old.handle.ack(&old.name, &[lease]).await));
-    assert!(is_stale(old.handle.claim(&old.name, 1, LONG).await));
-    assert!(is_stale(old.handle.push(&old.name, &[push_now(lease.run)]).await));
+    let job = push_now(lease.run);
+    new.push(&[(old.name.clone(), job)]).await.expect("a push works");
+    assert!(is_stale(old.handle.ack(old.shard(), &[lease]).await));
+    assert!(is_stale(old.handle.claim(&old.source(), &ask(1, LONG)).await));
+    assert!(is_stale(old.handle.push(&[(old.name.clone(), job)]).await));
     let fresh = tenon_domain::QueueName::new("new");
-    assert!(is_stale(old.handle.push(&fresh, &[push_now(lease.run)]).await));
+    assert!(is_stale(old.handle.push(&[(fresh, job)]).await));
     old.handle.install_generation(Generation(1)).await.expect("it is ignored");
     assert_eq!(new.generation().await.expect("asking works"), Some(Generation(2)));
-    assert!(is_stale(old.handle.claim(&old.name, 1, LONG).await));
+    assert!(is_stale(old.handle.claim(&old.source(), &ask(1, LONG)).await));
     assert_eq!(new.depth(&old.name).await.expect("counting works").ready, 1);
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tenon_domain::{QueueName, RunId};
-use tenon_exec::ports::queue::Push;
+use tenon_exec::ports::queue::{Depth, News, Push, Source};
 
 use super::{Bench, Harness, LONG, assert_each_once, in_ms, leases, push_now, runs};
 
@@ -13,8 +13,8 @@ pub async fn removed_jobs_are_gone_from_everywhere(harness: &impl Harness) {
     let running = bench.push_new(1).await[0];
     let lease = bench.claim_one(LONG).await;
     let ready = bench.push_new(3).await;
-    let repaired = Push { run: RunId::new(), due: None, is_recovered: true };
-    let delayed = Push { run: RunId::new(), due: Some(in_ms(60_000)), is_recovered: true };
+    let repaired = Push { is_recovered: true, ..push_now(RunId::new()) };
+    let delayed = Push { due: Some(in_ms(60_000)), is_recovered: true, ..push_now(RunId::new()) };
     bench.push(&[repaired, delayed]).await;
     assert_eq!(bench.depth().await, (4, 1, 1));
     let gone = [running, ready[1], repaired.run, delayed.run, RunId::new()];
@@ -31,7 +31,7 @@ pub async fn removed_jobs_are_gone_from_everywhere(harness: &impl Harness) {
 pub async fn the_queue_knows_what_it_holds(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
     let pushed = bench.push_new(3).await;
-    let delayed = Push { run: RunId::new(), due: Some(in_ms(60_000)), is_recovered: false };
+    let delayed = Push { due: Some(in_ms(60_000)), ..push_now(RunId::new()) };
     bench.push(&[delayed]).await;
     let finished = bench.claim_one(LONG).await;
     bench.claim_one(LONG).await;
@@ -47,81 +47,151 @@ pub async fn depth_counts_each_place(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
     assert_eq!(bench.depth().await, (0, 0, 0));
     bench.push_new(5).await;
-    let delayed = Push { run: RunId::new(), due: Some(in_ms(60_000)), is_recovered: false };
+    let delayed = Push { due: Some(in_ms(60_000)), ..push_now(RunId::new()) };
     bench.push(&[delayed]).await;
     bench.claim(2, LONG).await;
     assert_eq!(bench.depth().await, (3, 1, 2));
 }
 
-/// The same run in two queues is two jobs.
+/// What is pushed to one queue is not in another, whatever their names are.
 pub async fn queues_do_not_mix(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
     let run = bench.push_new(1).await[0];
-    let other = QueueName::new("other}:r");
-    assert_eq!(bench.handle.known(&other, &[run]).await.expect("asking works"), [false]);
-    bench.handle.push(&other, &[push_now(run)]).await.expect("a push works");
-    let lease = bench.claim_one(LONG).await;
-    bench.ack(lease).await;
-    let claimed = bench.handle.claim(&other, 1, LONG).await.expect("a claim works");
-    assert_eq!(runs(&claimed), [run]);
+    let handle = std::sync::Arc::clone(&bench.handle);
+    let other = Bench { handle, name: QueueName::new("other}:r") };
+    assert!(!other.knows(run).await);
+    let theirs = other.push_new(2).await;
+    assert_eq!((bench.depth().await, other.depth().await), ((1, 0, 0), (2, 0, 0)));
+    bench.remove(theirs[0]).await;
+    assert_eq!(other.depth().await, (2, 0, 0));
+    let held = bench.handle.known(&other.name, &theirs).await.expect("asking works");
+    assert_eq!(held, [true, true]);
+    let claimed = other.claim(2, LONG).await;
+    assert!(claimed.jobs.iter().any(|job| job.queue == other.name && job.run == theirs[0]));
 }
 
-/// A queue with work is listed, to every process.
-pub async fn a_push_is_listed_as_active(harness: &impl Harness) {
+/// Only queues that hold anything, with what they hold.
+pub async fn an_overview_lists_what_queues_hold(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
-    assert_eq!(bench.handle.active().await.expect("listing works"), []);
-    bench.push_new(1).await;
-    let delayed = Push { run: RunId::new(), due: Some(in_ms(60_000)), is_recovered: false };
-    let later = QueueName::new("later");
-    bench.handle.push(&later, &[delayed]).await.expect("a push works");
-    let other = bench.another(harness).await;
-    let mut active = other.handle.active().await.expect("listing works");
-    active.sort();
-    assert_eq!(active, [later, bench.name.clone()]);
-    // Leased is not finished: the queue may hold work again when the lease lapses.
-    bench.claim(1, LONG).await;
-    assert_eq!(other.handle.active().await.expect("listing works").len(), 2);
+    let (other, done) = (bench.neighbour(0), bench.neighbour(1));
+    assert_eq!(bench.handle.overview(bench.shard(), 0).await.expect("looking works"), []);
+    done.push_new(2).await;
+    done.ack_all(&done.claim(2, LONG).await).await;
+    let pushed = bench.push_new(3).await;
+    bench.claim_one(LONG).await;
+    other.push(&[Push { due: Some(in_ms(60_000)), ..push_now(RunId::new()) }]).await;
+    let mut states = bench.handle.overview(bench.shard(), 0).await.expect("looking works");
+    states.sort_by_key(|state| state.queue != bench.name);
+    let depths: Vec<_> =
+        states.iter().map(|state| (&state.queue, state.depth, state.next)).collect();
+    let of = |ready, delayed, running| Depth { ready, delayed, held: 0, running };
+    let expected = [(&bench.name, of(2, 0, 1), Some(pushed[1])), (&other.name, of(0, 1, 0), None)];
+    assert_eq!(depths, expected);
+    assert!(bench.handle.overview(bench.shard(), 1).await.expect("looking works").is_empty());
 }
 
-/// A worker that waits hears of a push by another process long before its timeout.
-pub async fn a_push_by_another_handle_ends_a_wait(harness: &impl Harness) {
+/// Pages follow each other until one is empty, and hold every queue.
+pub async fn an_overview_goes_on_in_pages(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
-    let other = bench.another(harness).await;
-    // The first waits may end early for having just begun to listen.
-    for _ in 0..3 {
-        other.handle.wait(Duration::from_millis(200)).await;
+    let names = (0..3_000).map(|at| QueueName::new(format!("many-{at}")));
+    let names: Vec<_> =
+        names.filter(|name| bench.handle.shard_of(name) == bench.shard()).take(1_100).collect();
+    let jobs: Vec<_> = names.iter().map(|name| (name.clone(), push_now(RunId::new()))).collect();
+    bench.handle.push(&jobs).await.expect("a push works");
+    let mut seen = Vec::new();
+    for page in 0.. {
+        let states = bench.handle.overview(bench.shard(), page).await.expect("looking works");
+        assert!(states.len() <= 500);
+        if states.is_empty() {
+            break;
+        }
+        seen.extend(states.into_iter().map(|state| state.queue));
     }
-    let waiting = std::sync::Arc::clone(&other.handle);
+    let (mut names, mut seen) = (names, seen);
+    names.sort();
+    seen.sort();
+    assert_eq!(seen, names);
+}
+
+/// Who waits for work hears of a push by another process, and where.
+pub async fn a_push_by_another_handle_is_news(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    let other = bench.another(harness).await;
+    other.hear_all().await;
+    let (waiting, source) = (std::sync::Arc::clone(&other.handle), bench.source());
     let started = Instant::now();
-    let waiter = tokio::spawn(async move { waiting.wait(Duration::from_secs(20)).await });
+    let waiter = tokio::spawn(async move { waiting.news(Duration::from_secs(20)).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!waiter.is_finished(), "nothing was pushed");
     bench.push_new(1).await;
-    waiter.await.expect("the waiter ends well");
+    assert_eq!(waiter.await.expect("the waiter ends well"), News::Of(vec![source]));
     assert!(started.elapsed() < Duration::from_secs(10), "the wait ended by its timeout");
 }
 
-/// A push between two waits is not missed.
-pub async fn a_push_before_the_wait_ends_it(harness: &impl Harness) {
+/// A push between two waits is not missed, also by the process itself.
+pub async fn a_push_before_the_wait_is_news(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
-    for _ in 0..3 {
-        bench.handle.wait(Duration::from_millis(100)).await;
-    }
+    bench.hear_all().await;
     bench.push_new(1).await;
     let started = Instant::now();
-    bench.handle.wait(Duration::from_secs(20)).await;
+    let news = bench.handle.news(Duration::from_secs(20)).await;
+    assert_eq!(news, News::Of(vec![bench.source()]));
     assert!(started.elapsed() < Duration::from_secs(10), "the wait ended by its timeout");
 }
 
 /// Without pushes a wait takes its time, so that idle workers do not spin.
 pub async fn a_wait_without_pushes_ends_by_itself(harness: &impl Harness) {
     let bench = Bench::new(harness).await;
-    for _ in 0..3 {
-        bench.handle.wait(Duration::from_millis(200)).await;
-    }
+    bench.hear_all().await;
     let started = Instant::now();
-    bench.handle.wait(Duration::from_millis(300)).await;
+    assert_eq!(bench.handle.news(Duration::from_millis(300)).await, News::Nothing);
     assert!(started.elapsed() >= Duration::from_millis(290), "it returned early");
+}
+
+/// Only what becomes ready where nothing was is told: the rest is found by who claims there.
+pub async fn a_source_that_has_work_already_is_no_news(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    let other = bench.another(harness).await;
+    other.hear_all().await;
+    bench.push_new(1).await;
+    let heard = other.handle.news(Duration::from_secs(20)).await;
+    assert_eq!(heard, News::Of(vec![bench.source()]));
+    bench.push_new(1).await;
+    bench.neighbour(0).push_new(1).await;
+    assert_eq!(other.handle.news(Duration::from_millis(300)).await, News::Nothing);
+    bench.claim(3, LONG).await;
+    bench.neighbour(0).push_new(1).await;
+    let heard = other.handle.news(Duration::from_secs(20)).await;
+    assert_eq!(heard, News::Of(vec![bench.source()]));
+}
+
+/// What comes back, given or taken, is news too.
+pub async fn a_job_given_back_is_news(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    bench.push_new(1).await;
+    let lease = bench.claim_one(LONG).await;
+    bench.hear_all().await;
+    bench.nack(lease, None).await;
+    let heard = bench.handle.news(Duration::from_secs(20)).await;
+    assert_eq!(heard, News::Of(vec![bench.source()]));
+    bench.claim_one(super::SHORT).await;
+    tokio::time::sleep(super::A_MOMENT).await;
+    assert_eq!(bench.reap().await, 1);
+    let heard = bench.handle.news(Duration::from_secs(20)).await;
+    assert_eq!(heard, News::Of(vec![bench.source()]));
+}
+
+/// A process that has more than it can take tells the others, and not itself.
+pub async fn a_call_for_help_reaches_the_others(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    let other = bench.another(harness).await;
+    bench.hear_all().await;
+    other.hear_all().await;
+    let source = Source::Dedicated(QueueName::new("flood"));
+    bench.handle.call_for_help(&source).await;
+    let heard = other.handle.news(Duration::from_secs(20)).await;
+    assert_eq!(heard, News::Of(vec![source]));
+    assert_eq!(bench.handle.news(Duration::from_millis(100)).await, News::Nothing);
 }
 
 /// Calls with more jobs than one batch of an adapter keep the order and lose nothing.
@@ -141,8 +211,9 @@ pub async fn large_batches_are_taken_whole(harness: &impl Harness) {
     let seen: Vec<_> = held.iter().map(|lease| lease.run).collect();
     assert_each_once(&seen, &pushed);
     assert_eq!(seen, pushed);
-    let lost = bench.handle.beat(&bench.name, &held, LONG).await.expect("a beat works");
+    let named: Vec<_> = held.iter().map(|lease| (bench.name.clone(), *lease)).collect();
+    let lost = bench.handle.beat(bench.shard(), &named, LONG).await.expect("a beat works");
     assert_eq!(lost, []);
-    bench.handle.ack(&bench.name, &held).await.expect("an ack works");
+    bench.handle.ack(bench.shard(), &held).await.expect("an ack works");
     assert_eq!(bench.depth().await, (0, 0, 0));
 }

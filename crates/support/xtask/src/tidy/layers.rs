@@ -30,6 +30,9 @@ const PLANES: [&str; 3] = ["tenon-config", "tenon-exec", "tenon-vault"];
 /// The one interface that the others build on.
 const SHARED_INTERFACE: &str = "tenon-http-kit";
 
+/// Support crates that the one binary ships: `tenon chaos` and what it stands on.
+const SHIPPED: [&str; 2] = ["tenon-chaos", "tenon-fault-proxy"];
+
 /// The kit of the tests, which is no part of the product.
 const TEST_KIT: &str = "tenon-testkit";
 
@@ -75,6 +78,9 @@ fn fault_inside(user: &Crate, used: &Crate) -> Option<&'static str> {
             Some("interfaces never name an adapter; take a port of core, the app hands it in")
         }
         (Layer::Interfaces, _) => Some("interfaces name core and tenon-http-kit only"),
+        (Layer::Apps | Layer::Support, Layer::Support) if SHIPPED.contains(&used.name.as_str()) => {
+            None
+        }
         (Layer::Support, _) => Some("support crates name only core"),
         (Layer::Apps, Layer::Support) => Some("support crates are no part of the product"),
     }

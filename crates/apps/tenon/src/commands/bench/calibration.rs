@@ -6,7 +6,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use tenon_domain::{ProjectId, RunId, VersionId, WorkflowId};
 use tenon_exec::ports::history::{Payload, TriggerKind};
-use tenon_exec::ports::store::{Accept, Job, JobStore, RunMode};
+use tenon_exec::ports::store::{Accept, Job, JobOrder, JobStore, RunMode};
 
 use super::Calibration;
 use super::load::{self, Shot};
@@ -48,7 +48,12 @@ pub async fn batched_insert(
 }
 
 fn row(input: &Bytes) -> Accept {
-    let job = Job {
+    Accept { job: job(input), once: None }
+}
+
+/// A job of its own project, workflow and version, as a request makes it.
+pub(super) fn job(input: &Bytes) -> Job {
+    Job {
         run: RunId::new(),
         project: ProjectId::new(),
         workflow: WorkflowId::new(),
@@ -64,8 +69,9 @@ fn row(input: &Bytes) -> Accept {
         grant: None,
         crashes: 0,
         accepted_at: jiff::Timestamp::now(),
-    };
-    Accept { job, once: None }
+        trace: None,
+        order: JobOrder::default(),
+    }
 }
 
 /// Requests a second to a service that does nothing, by the same load.

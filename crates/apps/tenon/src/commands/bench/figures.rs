@@ -166,7 +166,8 @@ impl Bench {
     }
 }
 
-fn shot(
+/// The request that fires a workflow of the product.
+pub(super) fn shot(
     product: &Product,
     workflow: &str,
     expected: StatusCode,

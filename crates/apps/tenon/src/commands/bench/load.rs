@@ -132,7 +132,69 @@ async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>
     Ok(sender)
 }
 
+/// What came of more than the service can take.
+#[derive(Debug, Clone, Default)]
+pub struct Flood {
+    /// Right answers.
+    pub answered: u64,
+    /// Turned away, each with the time to come again.
+    pub refused: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// Sends as fast as answers come, with so many callers, of whom none waits when it is turned away.
+///
+/// # Errors
+/// When an answer is neither right nor a 429 or 503 with `Retry-After`.
+pub async fn flood(shot: &Shot, callers: usize, length: Duration) -> anyhow::Result<Flood> {
+    let mut tasks = JoinSet::new();
+    let started = Instant::now();
+    for _ in 0..callers {
+        let shot = shot.clone();
+        tasks.spawn(async move {
+            let mut sender = connect(shot.address).await?;
+            let (mut answered, mut refused) = (0_u64, 0_u64);
+            while started.elapsed() < length {
+                let (head, body) = send(&mut sender, &shot).await?;
+                let is_refusal = matches!(head.status.as_u16(), 429 | 503);
+                if is_refusal && head.headers.contains_key("retry-after") {
+                    refused += 1;
+                } else {
+                    check(&shot, head.status, &body)?;
+                    answered += 1;
+                }
+            }
+            anyhow::Ok((answered, refused))
+        });
+    }
+    let mut flood = Flood::default();
+    while let Some(counts) = tasks.join_next().await {
+        let (answered, refused) = counts??;
+        flood.answered += answered;
+        flood.refused += refused;
+    }
+    flood.elapsed = started.elapsed();
+    Ok(flood)
+}
+
 async fn fire(sender: &mut SendRequest<Full<Bytes>>, shot: &Shot) -> anyhow::Result<()> {
+    let (head, body) = send(sender, shot).await?;
+    check(shot, head.status, &body)
+}
+
+fn check(shot: &Shot, status: StatusCode, body: &Bytes) -> anyhow::Result<()> {
+    let text = String::from_utf8_lossy(body);
+    if status != shot.expected || !text.contains(shot.marker) {
+        bail!("wrong answer {status}: {}", text.chars().take(300).collect::<String>());
+    }
+    Ok(())
+}
+
+async fn send(
+    sender: &mut SendRequest<Full<Bytes>>,
+    shot: &Shot,
+) -> anyhow::Result<(http::response::Parts, Bytes)> {
     let mut request = Request::builder()
         .method(&shot.method)
         .uri(&shot.path)
@@ -143,13 +205,8 @@ async fn fire(sender: &mut SendRequest<Full<Bytes>>, shot: &Shot) -> anyhow::Res
     }
     sender.ready().await?;
     let response = sender.send_request(request.body(Full::new(shot.body.clone()))?).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    let text = String::from_utf8_lossy(&body);
-    if status != shot.expected || !text.contains(shot.marker) {
-        bail!("wrong answer {status}: {}", text.chars().take(300).collect::<String>());
-    }
-    Ok(())
+    let (head, body) = response.into_parts();
+    Ok((head, body.collect().await?.to_bytes()))
 }
 
 /// A service that answers what it was sent, for the workflow's request step and for calibration.

@@ -1,4 +1,4 @@
-//! `tenon runs show` and `tenon runs why`: one run in full, and what went wrong with it.
+//! `tenon runs show` and `tenon runs why`: one run in full, and what keeps it or went wrong with it.
 
 use std::process::ExitCode;
 
@@ -45,21 +45,21 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// Prints the failure of a run: the step, what went in, what came out, its console.
+/// Prints what keeps a run, and its failure: the step, what went in, what came out, its console.
 pub(super) async fn why(client: &Client, run: Run, global: &Global) -> anyhow::Result<ExitCode> {
+    let why = client.why(run.id).await?;
     let steps = steps(client, run.id).await?;
     let failed = failed_step(&run, steps);
     if global.json {
-        terminal::print_json(&json!({"run": run, "step": failed}));
+        terminal::print_json(&json!({"run": run, "reasons": why.reasons, "step": failed}));
         return Ok(ExitCode::SUCCESS);
     }
     let paint = global.paint();
     terminal::print(&follow::run_line(&run, paint));
-    let Some(step) = failed else {
-        let end = if run.status.is_terminal() { "" } else { " so far" };
-        terminal::print(&format!("no step failed{end}"));
-        return Ok(ExitCode::SUCCESS);
-    };
+    for reason in &why.reasons {
+        terminal::print(&format!("  {}", one_line(&reason.message, VALUE_CHARS_MAX)));
+    }
+    let Some(step) = failed else { return Ok(ExitCode::SUCCESS) };
     terminal::print(&format!(
         "\nstep {} ({}), attempt {}",
         paint.text(Tone::Strong, &step.step),
@@ -74,6 +74,9 @@ pub(super) async fn why(client: &Client, run: Run, global: &Global) -> anyhow::R
     value(client, "output", step.output.as_ref(), step.output_omitted.as_ref(), paint).await?;
     for log in &step.logs {
         terminal::print(&format!("  {}: {}", log.level, one_line(&log.message, 400)));
+    }
+    if !run.status.is_terminal() {
+        return Ok(ExitCode::SUCCESS);
     }
     terminal::print(&format!(
         "\ntry again with: tenon runs replay {} --from failed-step --follow",

@@ -170,6 +170,8 @@ impl Settings {
         IntegrationLimits {
             wait_max: ms(self.integrations.wait_max_ms),
             wait_amid_pages_max: ms(self.integrations.wait_amid_pages_max_ms),
+            calls_per_connector_max: self.integrations.calls_per_connector_max,
+            busy_pause: ms(self.integrations.busy_pause_ms),
         }
     }
 }

@@ -53,7 +53,7 @@ pub(in crate::workflow) type Problem = (&'static str, String, Option<String>);
 impl Reader<'_> {
     fn check(&self, reference: &Reference, site: &Site<'_>) -> Option<Finding> {
         let problem = match reference.root.as_str() {
-            "trigger" => self.check_trigger(reference),
+            "trigger" => trigger_problem(&self.workflow.triggers, reference),
             "settings" => self.check_setting(reference, site),
             "shared" => self.check_shared(reference),
             "secrets" => check_secret(reference, site),
@@ -66,28 +66,6 @@ impl Reader<'_> {
             Spot::Reference { root: reference.root.clone(), is_optional: reference.is_optional };
         let pointer = format!("/steps/{}{}", self.index, site.pointer);
         Some(Finding::new(code, pointer, message).maybe_help(help).at(spot))
-    }
-
-    fn check_trigger(&self, reference: &Reference) -> Option<Problem> {
-        const FIELDS: [&str; 4] = ["event", "request", "schedule", "webhook"];
-        let field = first_key(reference)?;
-        if !FIELDS.contains(&field) {
-            return Some(unknown_field("trigger", field, &FIELDS));
-        }
-        let is_set = |trigger: &Trigger| match trigger {
-            Trigger::AppEvent { .. } => field == "event",
-            Trigger::Request {} => field == "request",
-            Trigger::Schedule { .. } => field == "schedule",
-            Trigger::Webhook { .. } => field == "webhook",
-            Trigger::IntegrationEnabled {} => false,
-        };
-        let triggers = &self.workflow.triggers;
-        if triggers.is_empty() || triggers.iter().any(is_set) || reference.is_optional {
-            return None;
-        }
-        let message =
-            format!("trigger.{field} is never there: no trigger of this workflow sets it");
-        Some(("unknown_field", message, Some(format!("write trigger?.{field} for null"))))
     }
 
     fn check_setting(&self, reference: &Reference, site: &Site<'_>) -> Option<Problem> {
@@ -222,6 +200,27 @@ impl Reader<'_> {
     }
 }
 
+/// What is wrong with a reference to what started the run.
+pub(super) fn trigger_problem(triggers: &[Trigger], reference: &Reference) -> Option<Problem> {
+    const FIELDS: [&str; 4] = ["event", "request", "schedule", "webhook"];
+    let field = first_key(reference)?;
+    if !FIELDS.contains(&field) {
+        return Some(unknown_field("trigger", field, &FIELDS));
+    }
+    let is_set = |trigger: &Trigger| match trigger {
+        Trigger::AppEvent { .. } => field == "event",
+        Trigger::Request {} => field == "request",
+        Trigger::Schedule { .. } => field == "schedule",
+        Trigger::Webhook { .. } => field == "webhook",
+        Trigger::IntegrationEnabled {} => false,
+    };
+    if triggers.is_empty() || triggers.iter().any(is_set) || reference.is_optional {
+        return None;
+    }
+    let message = format!("trigger.{field} is never there: no trigger of this workflow sets it");
+    Some(("unknown_field", message, Some(format!("write trigger?.{field} for null"))))
+}
+
 fn check_secret(reference: &Reference, site: &Site<'_>) -> Option<Problem> {
     let Some(key) = first_key(reference) else {
         let message = "secrets are used one by one".to_owned();
@@ -256,7 +255,7 @@ fn first_key(reference: &Reference) -> Option<&str> {
     }
 }
 
-fn unknown_field(root: &str, field: &str, fields: &[&str]) -> Problem {
+pub(super) fn unknown_field(root: &str, field: &str, fields: &[&str]) -> Problem {
     let help = did_you_mean(field, fields.iter().copied())
         .unwrap_or_else(|| expected(fields.iter().copied()));
     ("unknown_field", format!("\"{root}\" has no \"{field}\""), Some(help))

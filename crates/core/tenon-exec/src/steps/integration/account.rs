@@ -19,6 +19,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// The project's own limit of calls at a time to one connector.
+    pub(super) fn calls_max(&self) -> Option<u32> {
+        self.project.queue.calls_per_connector_max
+    }
+
     /// The account.
     pub(super) fn account(&self) -> Account<'_> {
         Account {

@@ -21,6 +21,7 @@ use super::super::Failure;
 use super::super::request::{answer, exchange};
 use super::account::Found;
 use super::mask::Mask;
+use super::slots::CallSlot;
 use super::{IntegrationCall, Integrations, failure};
 
 /// The wait where a provider does not say how long.
@@ -37,6 +38,8 @@ pub(super) struct Caller<'a> {
     access: Access,
     ready: Arc<Ready>,
     timeout: Duration,
+    /// Calls at a time.
+    calls_max: u32,
     /// Something was read: a pause would have it read again.
     has_progress: bool,
     /// How long it has waited for the provider's limits.
@@ -76,6 +79,7 @@ impl<'a> Caller<'a> {
             access,
             ready: Arc::new(ready),
             timeout,
+            calls_max: found.calls_max().unwrap_or(integrations.limits.calls_per_connector_max),
             has_progress: false,
             waited: Duration::ZERO,
         })
@@ -100,8 +104,9 @@ impl<'a> Caller<'a> {
     ) -> Result<Answered, Failure> {
         let mut is_renewed = false;
         loop {
-            self.take_quota(call).await?;
+            let slot = self.admitted(call).await?;
             let answer = self.exchange(call).await?;
+            drop(slot);
             let verdict = self.judge(errors, &answer);
             match verdict.kind {
                 ErrorKind::TokenExpired if !is_renewed => {
@@ -139,22 +144,46 @@ impl<'a> Caller<'a> {
         answer::decode(OutboundResponse { status, headers, body }, format, url.path()).await
     }
 
-    /// Takes from the buckets that the call draws from, when there is room.
-    async fn take_quota(&mut self, call: &Call) -> Result<(), Failure> {
+    /// A slot for a call, once the provider's limits have room too. No slot is held while those are
+    /// waited for.
+    async fn admitted(&mut self, call: &Call) -> Result<CallSlot, Failure> {
         let buckets = self.ready.buckets(self.account, call, self.call.clock.now());
         loop {
+            let slot = self.slot().await?;
             match self.integrations.quotas.take(&buckets).await {
-                Ok(Taken::Granted) => return Ok(()),
-                Ok(Taken::Wait { until }) => self.wait(until).await?,
+                Ok(Taken::Granted) => return Ok(slot),
+                Ok(Taken::Wait { until }) => {
+                    drop(slot);
+                    self.wait(until).await?;
+                }
                 Err(error) => {
                     tracing::warn!(
                         error = %error, execution.id = %self.call.job.run,
                         "the provider is called without looking at its limits"
                     );
-                    return Ok(());
+                    return Ok(slot);
                 }
             }
         }
+    }
+
+    /// A slot among the calls of this process, waited for as long as for the provider's limits.
+    async fn slot(&mut self) -> Result<CallSlot, Failure> {
+        let of = (self.account.project, self.account.integration.id);
+        let left = self.wait_max().saturating_sub(self.waited);
+        let began = tokio::time::Instant::now();
+        let slot = tokio::select! {
+            () = self.call.stopping.cancelled() => None,
+            slot = self.integrations.slots.enter(of, self.calls_max, left) => slot,
+        };
+        self.waited += began.elapsed();
+        let until = || self.after(self.integrations.limits.busy_pause);
+        slot.ok_or_else(|| failure::busy(self.name(), until()))
+    }
+
+    fn wait_max(&self) -> Duration {
+        let limits = &self.integrations.limits;
+        if self.has_progress { limits.wait_amid_pages_max } else { limits.wait_max }
     }
 
     /// Keeps everybody who shares the provider's limit from calling.
@@ -167,8 +196,7 @@ impl<'a> Caller<'a> {
 
     /// Waits here if that is short, else pauses the run.
     async fn wait(&mut self, until: Timestamp) -> Result<(), Failure> {
-        let limits = &self.integrations.limits;
-        let longest = if self.has_progress { limits.wait_amid_pages_max } else { limits.wait_max };
+        let longest = self.wait_max();
         let now = self.call.clock.now();
         let left = Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO);
         // A moment that has come already is not waited for again and again.

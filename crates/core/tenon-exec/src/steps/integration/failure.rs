@@ -55,6 +55,12 @@ pub(super) fn paused(connector: &str, until: Timestamp) -> Failure {
     Failure::new("rate_limited", message, FailureClass::Paused { until })
 }
 
+/// The project has as many calls under way as it may.
+pub(super) fn busy(connector: &str, until: Timestamp) -> Failure {
+    let message = format!("as many calls to `{connector}` are under way as the project may have");
+    Failure::new("connector_busy", message, FailureClass::Paused { until })
+}
+
 /// The call cannot be built.
 pub(super) fn of_build(error: &BuildError) -> Failure {
     Failure::new(error.code, error.message.clone(), FailureClass::Permanent)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +32,27 @@ fn records(world: &World, run: RunId) -> Vec<(u32, u32, StepStatus)> {
 fn seconds(world: &World, end: &End) -> i64 {
     let End::Suspended(due) = end else { panic!("it should be paused, not {end:?}") };
     (due.0 - world.bench.stores.clock.now().as_millisecond()) / 1_000
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_calls_under_way_pause_the_run_without_a_call() {
+    let mut world = World::new(|_| answer(200, json!({ "ok": true })));
+    let integrations = world.bench.engine.integrations.as_mut().expect("a world has accounts");
+    integrations.limits.calls_per_connector_max = 1;
+    let of = (world.bench.stores.project, world.accounts[0].integration);
+    let busy = integrations.slots.enter(of, 1, Duration::ZERO).await.expect("nobody calls");
+    let program = program(json!([request("ask", "/me", no_retries())]));
+    let run = world.accept(&json!({}));
+    let end = world.bench.take_up(run, &program).await;
+    assert!((0..=2).contains(&seconds(&world, &end)), "{end:?}");
+    let error = rows(&world, run).pop().and_then(|row| row.error).expect("a reason");
+    assert_eq!(error.code, "connector_busy");
+    assert!(world.called().is_empty());
+    drop(busy);
+    world.bench.stores.clock.advance(SignedDuration::from_secs(5));
+    assert_eq!(world.bench.take_up(run, &program).await, SUCCEEDED);
+    let waiting = StepStatus::Waiting;
+    assert_eq!(records(&world, run), [(1, 0, waiting), (2, 1, StepStatus::Succeeded)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,11 +28,17 @@ pub struct MemoryVault {
     clock: Arc<dyn Clock>,
     kept: Mutex<HashMap<SecretId, Kept>>,
     opened: Mutex<Vec<(SecretId, Access)>>,
+    is_away: AtomicBool,
 }
 
 impl MemoryVault {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, kept: Mutex::default(), opened: Mutex::default() }
+        Self {
+            clock,
+            kept: Mutex::default(),
+            opened: Mutex::default(),
+            is_away: AtomicBool::new(false),
+        }
     }
 
     /// Keeps a value.
@@ -57,6 +64,10 @@ impl MemoryVault {
         let kept = Kept { head, value, fence: 0, until: Timestamp::MIN };
         self.kept.lock().insert(secret, kept);
         secret
+    }
+
+    pub fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
     }
 
     pub fn now(&self) -> Timestamp {
@@ -108,6 +119,9 @@ impl Vault for MemoryVault {
     }
 
     async fn open(&self, secret: SecretId, access: &Access) -> Result<Opened, VaultError> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(VaultError::Unavailable { source: "away".into() });
+        }
         self.opened.lock().push((secret, access.clone()));
         let kept = self.kept.lock();
         let found = kept.get(&secret).ok_or(VaultError::NotFound)?;

@@ -21,7 +21,7 @@ use tenon_domain::{
     ConfigurationId, CredentialId, EndUserId, IntegrationId, ProjectId, RunId, SecretId, VersionId,
     WorkflowId,
 };
-use tenon_exec::steps::integration::{IntegrationLimits, Integrations};
+use tenon_exec::steps::integration::{CallSlots, IntegrationLimits, Integrations};
 use tenon_local::LocalQuotas;
 use tenon_testkit::fakes::ScriptedEgress;
 
@@ -152,10 +152,11 @@ impl World {
                 api_keys: Vec::new(),
                 workflows: Vec::new(),
                 choices: HashMap::new(),
-                disabled_users: Vec::new(),
+                disabled_users: Default::default(),
                 integrations: vec![integration],
                 secrets: [("API_KEY".parse().expect("a key"), api_key)].into(),
                 signing_keys: Vec::new(),
+                queue: Default::default(),
             }),
             user: Arc::new(UserPlan {
                 project,
@@ -175,8 +176,13 @@ impl World {
         });
         let quotas: Arc<dyn Quotas> = Arc::new(LocalQuotas::new(clock));
         bench.engine.egress = egress.clone();
-        bench.engine.integrations =
-            Some(Integrations { access, plans, quotas, limits: IntegrationLimits::default() });
+        bench.engine.integrations = Some(Integrations {
+            access,
+            plans,
+            quotas,
+            slots: CallSlots::default(),
+            limits: IntegrationLimits::default(),
+        });
         Self { bench, vault, egress, user, accounts, api_key, word }
     }
 

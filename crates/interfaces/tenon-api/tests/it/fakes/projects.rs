@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use tenon_api::config::ProjectPort;
 use tenon_config::{ApiKeyText, DisplayName, Error, NewApiKey, NewProject, Project, TeamId};
+use tenon_contract::plan::QueuePlan;
 use tenon_domain::ProjectId;
 
 use super::{World, at, uuid};
@@ -37,5 +38,17 @@ impl ProjectPort for World {
         let text = format!("tnn_00000000_{name}");
         let key = NewApiKey { key: self.add_key("first", &text), text: ApiKeyText::new(text) };
         Ok(NewProject { project, key })
+    }
+
+    async fn project_queue(&self, _: ProjectId) -> Result<QueuePlan, Error> {
+        Ok(self.state.lock().queue)
+    }
+
+    async fn set_project_queue(&self, _: ProjectId, queue: &QueuePlan) -> Result<QueuePlan, Error> {
+        if queue.weight == 0 {
+            return Err(Error::Invalid { what: "`weight`", rule: "1 to 1000" });
+        }
+        self.state.lock().queue = *queue;
+        Ok(*queue)
     }
 }

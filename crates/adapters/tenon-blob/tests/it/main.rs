@@ -1,0 +1,9 @@
+//! The store on a folder and on real servers of S3, Google Cloud Storage and Azure, and what it
+//! does when they fail.
+
+mod copy;
+mod disk;
+mod faults;
+mod packing;
+mod proxy;
+mod suite;

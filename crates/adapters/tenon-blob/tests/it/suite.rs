@@ -1,0 +1,55 @@
+//! The rules of the port, on every kind of store.
+
+use std::sync::Arc;
+
+use tenon_blob::{Settings, Store, StoreUrl};
+use tenon_exec::ports::blobs::BlobStore;
+use tenon_testkit::blob_suite;
+use tenon_testkit::object_servers::{self as servers, ObjectServer};
+
+/// Small enough that the suite's large value goes in parts and its many callers share segments.
+fn settings() -> Settings {
+    Settings {
+        segment_bytes_max: 8 << 20,
+        multipart_bytes_min: 9 << 20,
+        // A busy machine is not what is tested here.
+        attempt_timeout: std::time::Duration::from_secs(20),
+        timeout: std::time::Duration::from_secs(40),
+        ..Settings::default()
+    }
+}
+
+async fn open(url: &str, settings: Settings) -> Arc<dyn BlobStore> {
+    let url: StoreUrl = url.parse().expect("it is a place");
+    Arc::new(Store::open(&url, &settings).await.expect("it opens"))
+}
+
+async fn on_server(server: Option<ObjectServer>, settings: Settings) {
+    let Some(server) = server else { return };
+    let settings = Settings { credentials_file: Some(server.credentials.clone()), ..settings };
+    blob_suite::run(open(&server.url("suite/here"), settings).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("file://{}/blobs", folder.path().display());
+    blob_suite::run(open(&url, settings()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s3() {
+    on_server(servers::seaweedfs().await, settings()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gcs() {
+    // The imitation knows no upload in parts.
+    let settings = Settings { multipart_bytes_min: 1 << 30, ..settings() };
+    on_server(servers::fake_gcs().await, settings).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn azure() {
+    on_server(servers::azurite().await, settings()).await;
+}

@@ -1,0 +1,4 @@
+-- Forgets a member.
+-- KEYS members, member   ARGV id
+redis.call('ZREM', KEYS[1], ARGV[1])
+return redis.call('HDEL', KEYS[2], ARGV[1])
