@@ -3,7 +3,7 @@
 # docs/ops/reliability.md, with the commit and the machine.
 #
 # The faults come in parts, each with a seed and an installation of its own. A part that is done is
-# not done again: run the script again after an interruption. CHAOS_FAULTS sets how many faults there
+# not done again: run the script again after an interruption, or several times at once. CHAOS_FAULTS sets how many faults there
 # are, CHAOS_PART how many in one part, CHAOS_DIR where results go. It builds a debug build, since
 # only that has the points at which a process can be killed amid its work (F3, F4, F24). CHAOS_OTHER
 # is another build of tenon (a release build, say), which rolling restarts (F31) change to and back.
@@ -34,6 +34,9 @@ for ((seed = 1; seed <= parts + 2; seed++)); do
     echo "part $seed of $((parts + 2)) is done"
     continue
   fi
+  # Another run of this script may have it in hand.
+  exec {lock}>"$result.lock"
+  flock --nonblock "$lock" || continue
   options=() count=$part tried=$program
   case $((seed % 10)) in
     4) options+=(--topology sentinel) ;;
@@ -53,7 +56,12 @@ for ((seed = 1; seed <= parts + 2; seed++)); do
   "$tried" chaos --seed "$seed" --duration 2h --faults-max "$count" --hold 2s --gap 500ms \
     --output "$result.part" "${options[@]}" || [ $? -eq 1 ]
   mv "$result.part" "$result"
+  rm "$result.lock"
 done
+if [ "$(find "$dir" -name 'part-*.json' | wc -l)" -lt $((parts + 2)) ]; then
+  echo "the last parts are in the hands of another run of this script, which will write the table"
+  exit 0
+fi
 
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT

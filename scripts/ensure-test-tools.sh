@@ -29,6 +29,9 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=()
   has_postgres || missing+=(postgresql)
   has_redis || missing+=(redis-server)
+  # For the processes whose clock is wrong, and the disks that fail, of `tenon chaos`.
+  command -v faketime >/dev/null || missing+=(faketime)
+  command -v strace >/dev/null || missing+=(strace)
   if [ ${#missing[@]} -gt 0 ]; then
     echo "installing for the tests: ${missing[*]}"
     install_quietly "${missing[@]}"

@@ -1,5 +1,6 @@
 //! Reading work and results back, across projects: the sweep and workers use it.
 
+use jiff::Timestamp;
 use sqlx::postgres::PgPool;
 use tenon_contract::grant::Grant;
 use tenon_domain::{EndUserId, ProjectId, RunId, StepId, VersionId, WorkflowId};
@@ -202,6 +203,12 @@ pub async fn generation(pool: &PgPool) -> Result<Generation, sqlx::Error> {
     let generation =
         sqlx::query_scalar!("SELECT generation FROM queue_generation").fetch_one(pool).await?;
     Ok(Generation(u32::try_from(generation).unwrap_or(1)))
+}
+
+/// What the database's clock shows.
+pub async fn now(pool: &PgPool) -> Result<Timestamp, sqlx::Error> {
+    let now = sqlx::query_scalar::<_, PgTime>("SELECT clock_timestamp()");
+    now.fetch_one(pool).await.map(|now| now.0)
 }
 
 /// Whether the database answers.

@@ -130,6 +130,10 @@ impl JobStore for Store {
             .map_err(store_error("cancel the runs of an installation"))
     }
 
+    async fn now(&self) -> Result<Timestamp, Error> {
+        read::now(&self.pool).await.map_err(store_error("read the time"))
+    }
+
     async fn generation(&self) -> Result<Generation, Error> {
         read::generation(&self.pool).await.map_err(store_error("read the queue generation"))
     }

@@ -10,7 +10,7 @@ pub mod retry;
 pub mod secrets;
 pub mod workflow;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SharedClock, SystemClock};
 pub use ids::{
     ApiKeyId, ConfigurationId, ConnectSessionId, CredentialId, EndUserId, IntegrationId, ProjectId,
     QueueName, RunId, SecretId, StepId, VersionId, WorkflowId,

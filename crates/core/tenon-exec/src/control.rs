@@ -54,7 +54,7 @@ pub struct Control {
 #[async_trait]
 impl RunControl for Control {
     async fn test(&self, test: TestRun) -> Result<RunId, Error> {
-        let run = RunId::new();
+        let run = RunId::accepted_now(&*self.clock);
         let job = Job {
             run,
             project: test.project,
@@ -106,7 +106,7 @@ impl RunControl for Control {
         // Behind whatever was accepted in its lane since.
         let order = self.history.order(project, run).await.map_err(unavailable)?;
         let mut job = Job {
-            run: RunId::new(),
+            run: RunId::accepted_now(&*self.clock),
             project,
             workflow: old.workflow,
             version: old.version,

@@ -4,6 +4,7 @@ pub mod admission;
 pub mod answer;
 pub mod assignment;
 pub mod calls;
+pub mod clock_sync;
 pub mod cluster;
 pub mod codes;
 pub mod control;

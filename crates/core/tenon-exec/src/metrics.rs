@@ -14,6 +14,7 @@ const INTAKE: &[&str] = &["api", "gateway"];
 const PUSHES: &[&str] = &["api", "gateway", "controller"];
 const WORKER: &[&str] = &["worker"];
 const CONTROLLER: &[&str] = &["controller"];
+const EXECUTION: &[&str] = &["api", "gateway", "worker", "controller", "proxy"];
 const PLANS: &[&str] = &["api", "gateway", "worker", "controller", "proxy"];
 
 const OUTCOME: &str = "outcome";
@@ -63,6 +64,7 @@ pub static ALL: &[&dyn Declared] = &[
     &QUEUES,
     &OLDEST_READY,
     &GENERATION,
+    &CLOCK_AHEAD,
     &LEADER,
     &MEMBERS,
     &WORKERS_DESIRED,
@@ -277,6 +279,13 @@ pub static GENERATION: Gauge = Gauge::new(
     "How often the queues have been found empty-handed since the installation was made.",
 )
 .roles(CONTROLLER);
+
+/// The database's clock against the machine's.
+pub static CLOCK_AHEAD: Gauge = Gauge::new(
+    "tenon_database_clock_ahead_seconds",
+    "How far the clock of the execution database, which all processes go by, is ahead of this machine's.",
+)
+.roles(EXECUTION);
 
 /// Whether this process leads.
 pub static LEADER: Gauge =

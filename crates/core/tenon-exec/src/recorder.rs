@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use tenon_domain::QueueName;
+use tenon_domain::{Clock, QueueName};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -103,6 +103,7 @@ pub struct Recorder {
     blobs: Arc<dyn BlobStore>,
     queue: Arc<dyn JobQueue>,
     leases: Arc<Leases>,
+    clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
 }
 
@@ -114,6 +115,7 @@ impl Recorder {
         blobs: Arc<dyn BlobStore>,
         queue: Arc<dyn JobQueue>,
         leases: Arc<Leases>,
+        clock: Arc<dyn Clock>,
         settings: Arc<Settings>,
     ) -> (Self, RecorderHandle) {
         let (sender, entries) = mpsc::channel(settings.record_waiting_max * 2);
@@ -123,7 +125,7 @@ impl Recorder {
             waiting: waiting.clone(),
             waiting_max: settings.record_waiting_max,
         };
-        (Self { entries, waiting, store, blobs, queue, leases, settings }, handle)
+        (Self { entries, waiting, store, blobs, queue, leases, clock, settings }, handle)
     }
 
     /// Commits batches until the handles are gone.
@@ -168,7 +170,7 @@ impl Recorder {
                         Leave::Finish(finish) => batch.finishes.push(finish.clone()),
                         Leave::Suspend(due) => batch.suspends.push(Suspend {
                             run: lease.run,
-                            due: due.unwrap_or(DueMs(jiff::Timestamp::now().as_millisecond())),
+                            due: due.unwrap_or_else(|| DueMs(self.clock.now().as_millisecond())),
                         }),
                     }
                     leaving.push((queue, lease, leave));

@@ -254,7 +254,7 @@ impl Schedules {
         let key_bytes_max = self.limits.ordering_key_bytes_max;
         let order = order_of(&workflow.order, workflow.id, facts, key_bytes_max)?;
         Ok(Job {
-            run: RunId::new(),
+            run: RunId::accepted_now(&*self.clock),
             project: entry.project,
             workflow: workflow.id,
             version: workflow.version,

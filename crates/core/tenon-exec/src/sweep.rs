@@ -9,14 +9,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use tenon_domain::{QueueName, RunId};
+use jiff::{SignedDuration, Timestamp};
+use tenon_domain::{Clock, QueueName, RunId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Builder;
 
 use crate::metrics;
 use crate::ports::queue::{self, Generation, JobQueue, Push, Shard};
@@ -39,6 +39,8 @@ pub struct Sweep {
     pub store: Arc<dyn JobStore>,
     /// What is repaired.
     pub queue: Arc<dyn JobQueue>,
+    /// The clock that ids of runs are drawn by.
+    pub clock: Arc<dyn Clock>,
     /// Limits.
     pub settings: Arc<Settings>,
 }
@@ -145,7 +147,7 @@ impl Sweep {
     /// likeliest, and a slice of the older ones, which moves on with each call.
     async fn repair(&self, slice: &mut Slice) -> Result<(), Error> {
         let started = Instant::now();
-        let (recent_from, max) = (id_before(RECENT), self.settings.sweep_jobs_max);
+        let (recent_from, max) = (self.first_since(RECENT), self.settings.sweep_jobs_max);
         let mut pushed = self.repair_from(Some(recent_from), None, max).await?.pushed;
         let looked = self.repair_from(slice.after, Some(recent_from), max).await?;
         slice.after = looked.last;
@@ -173,8 +175,10 @@ impl Sweep {
             let is_past = |job: &OpenJob| until.is_some_and(|until| job.run > until);
             let is_over = is_last || page.last().is_some_and(is_past);
             let age = self.settings.sweep_min_age;
-            let jobs: Vec<OpenJob> =
-                page.into_iter().filter(|job| !is_past(job) && is_older(job.run, age)).collect();
+            let jobs: Vec<OpenJob> = page
+                .into_iter()
+                .filter(|job| !is_past(job) && self.is_older(job.run, age))
+                .collect();
             looked += jobs.len();
             pushed += self.push_unknown(jobs).await?;
             if is_over {
@@ -226,7 +230,8 @@ impl Sweep {
         let mut pushed = 0;
         let mut page = self.store.open_jobs(None, PAGE).await?;
         while let Some(last) = page.last() {
-            let due = page.iter().filter(|job| is_older(job.run, self.settings.reassert_grace));
+            let due =
+                page.iter().filter(|job| self.is_older(job.run, self.settings.reassert_grace));
             let pushes: Vec<(QueueName, Push)> = due.map(repair_of).collect();
             let (next, told) =
                 tokio::join!(self.store.open_jobs(Some(last.run), PAGE), self.queue.push(&pushes));
@@ -236,6 +241,20 @@ impl Sweep {
         }
         Ok(pushed)
     }
+
+    /// The smallest id of a run that was accepted up to `age` ago.
+    fn first_since(&self, age: Duration) -> RunId {
+        RunId::first_at(self.clock.now().saturating_sub(signed(age)).unwrap_or(Timestamp::MIN))
+    }
+
+    /// Whether a run was accepted longer ago than `age`; its id says when.
+    fn is_older(&self, run: RunId, age: Duration) -> bool {
+        run.drawn_at().is_none_or(|drawn| self.clock.now().duration_since(drawn) >= signed(age))
+    }
+}
+
+fn signed(age: Duration) -> SignedDuration {
+    SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX)
 }
 
 /// How far the look at older jobs has come; it begins again when it has seen all.
@@ -255,21 +274,4 @@ fn repair_of(job: &OpenJob) -> (QueueName, Push) {
     let (priority, lane) = (job.order.priority, job.order.lane);
     let push = Push { run: job.run, due: job.due, is_recovered: true, priority, lane };
     (QueueName::of_project(job.project), push)
-}
-
-/// The smallest id of a run that was accepted up to `age` ago.
-fn id_before(age: Duration) -> RunId {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let then = now.saturating_sub(age);
-    let millis = u64::try_from(then.as_millis()).unwrap_or(0);
-    RunId::from_uuid(Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
-}
-
-/// Whether a run was accepted longer ago than `age`; its id says when.
-fn is_older(run: RunId, age: Duration) -> bool {
-    let Some(made) = run.uuid().get_timestamp() else { return true };
-    let (seconds, nanos) = made.to_unix();
-    let made = Duration::new(seconds, nanos);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.saturating_sub(made) >= age
 }

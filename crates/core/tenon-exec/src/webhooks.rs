@@ -195,7 +195,7 @@ impl Target {
         };
         let order = order_of(&self.order, self.workflow, facts, input.ordering_key_bytes_max)?;
         let job = Job {
-            run: RunId::new(),
+            run: RunId::accepted_now(clock),
             project: place.plan.project,
             workflow: self.workflow,
             version: self.version,

@@ -200,7 +200,7 @@ async fn accept_one(
     };
     let once = once_key(incoming.sent.headers, &about, incoming.sent.body)?;
     let job = Job {
-        run: RunId::new(),
+        run: RunId::accepted_now(&*state.clock),
         project: caller.plan.project,
         workflow: workflow.id,
         version: workflow.version,

@@ -105,7 +105,7 @@ pub(crate) async fn request_run(
         Facts { trigger: &input, user: caller.user.as_ref(), installation: installation.as_ref() };
     let order = state.intake.order_of(workflow, facts).map_err(|error| unusable_key(&error))?;
     state.admit(caller.plan.project, 1).await?;
-    let run = RunId::new();
+    let run = RunId::accepted_now(&*state.clock);
     let waits = workflow.has_response;
     let job = Job {
         run,

@@ -93,6 +93,7 @@ pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
     let sweep = Sweep {
         store: duties.store.clone(),
         queue: duties.queue.clone(),
+        clock: duties.clock.clone(),
         settings: duties.settings.clone(),
     };
     let token = stop.clone();

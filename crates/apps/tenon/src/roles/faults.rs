@@ -11,6 +11,7 @@ mod store;
 
 use std::sync::Arc;
 
+use tenon_domain::Clock;
 use tenon_exec::ports::queue::JobQueue;
 use tenon_exec::ports::store::JobStore;
 
@@ -66,6 +67,27 @@ pub fn guarded_queue(queue: Arc<dyn JobQueue>) -> anyhow::Result<Arc<dyn JobQueu
     Ok(queue)
 }
 
+/// The clock that all roles of a process go by.
+///
+/// # Errors
+/// When `TENON_REMOVE_GUARD` names no guard.
+#[cfg(debug_assertions)]
+pub fn guarded_clock(clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Clock>> {
+    Ok(match Guard::removed()? {
+        Some(Guard::SharedClock) => Arc::new(tenon_domain::SystemClock),
+        _ => clock,
+    })
+}
+
+/// The clock that all roles of a process go by.
+///
+/// # Errors
+/// Never in a release build.
+#[cfg(not(debug_assertions))]
+pub fn guarded_clock(clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Clock>> {
+    Ok(clock)
+}
+
 #[cfg(debug_assertions)]
 mod debug {
     use std::str::FromStr;
@@ -94,6 +116,8 @@ mod debug {
         AckAfterCommit,
         /// A run that ended stays as it is.
         TerminalState,
+        /// All processes go by one clock.
+        SharedClock,
     }
 
     impl Guard {
@@ -117,6 +141,7 @@ mod debug {
                 "record" => Self::Record,
                 "once-key" => Self::OnceKey,
                 "lease" => Self::Lease,
+                "shared-clock" => Self::SharedClock,
                 "generation" => Self::Generation,
                 "ack-after-commit" => Self::AckAfterCommit,
                 "terminal-state" => Self::TerminalState,

@@ -9,7 +9,8 @@ use tenon_contract::plan::PlanCache;
 use tenon_contract::quota::Quotas;
 use tenon_contract::secret::SecretBytes;
 use tenon_contract::vault::SharedValues;
-use tenon_domain::{Clock, SystemClock};
+use tenon_domain::{Clock, SharedClock};
+use tenon_exec::clock_sync::ClockSync;
 use tenon_exec::control::Control;
 use tenon_exec::intake::{self, FreshJobs, Intake, IntakeParts};
 use tenon_exec::plans::Plans;
@@ -123,7 +124,8 @@ pub(super) async fn share(
     tasks: &TaskTracker,
     stopping: &CancellationToken,
 ) -> anyhow::Result<Shared> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let shared_clock = Arc::new(SharedClock::default());
+    let clock = super::faults::guarded_clock(shared_clock.clone())?;
     let mut exec = parts.settings.engine();
     if parts.settings.redis.url.is_none() {
         // Nobody outlives this process who could re-assert a lease.
@@ -144,6 +146,9 @@ pub(super) async fn share(
     };
     let pools = Pools::default();
     if let Some(execution) = &execution {
+        let sync = ClockSync::begin(execution.jobs.clone(), shared_clock).await;
+        let sync = sync.context("the clock of the execution database cannot be read")?;
+        tasks.spawn(sync.run(stopping.clone()));
         pools.add("execution", execution.store.pool());
         pools.add("history", execution.reader.pool());
     }
@@ -294,6 +299,8 @@ async fn start_functions(parts: &Parts) -> anyhow::Result<Option<Arc<ScriptPool>
 
 #[cfg(test)]
 mod tests {
+    use tenon_domain::SystemClock;
+
     use super::*;
 
     fn refusal(settings: &Settings) -> String {

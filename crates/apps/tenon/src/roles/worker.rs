@@ -47,6 +47,7 @@ pub(super) async fn start(
         execution.blobs.clone(),
         shared.queue.clone(),
         leases.clone(),
+        shared.clock.clone(),
         settings.clone(),
     );
     let runner = shared.functions.clone().context("a worker has function processes")?;

@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// Faults that are short and need nothing that a machine may lack.
 const FAULTS: &str = "F1,F2,F3,F4,F5,F6,F7,F8,F9,F10,F11,F11w,F12,F13,F14,F15,F16,F22,F24,F31";
+/// A controller and a gateway that are an hour ahead are among these, long enough for both to work.
+const WRONG_CLOCKS: [&str; 6] = ["--seed", "4", "--faults-max", "5", "--hold", "4s"];
 /// How long faults go on with each seed.
 const SECONDS: &str = "12s";
 
@@ -79,6 +81,28 @@ fn promises_hold_under_seed_5() -> anyhow::Result<()> {
     holds("5")
 }
 
+/// A gateway and a controller that are an hour off, where faketime is installed.
+#[test]
+fn promises_hold_with_wrong_clocks() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let arguments = [&["--faults", "F20"][..], &WRONG_CLOCKS].concat();
+    if !has_faketime() {
+        return Ok(());
+    }
+    let Trial { is_well, text, .. } = chaos(folder.path(), &arguments)?;
+    println!("{text}");
+    ensure!(is_well, "a promise was broken:\n{text}");
+    Ok(())
+}
+
+fn has_faketime() -> bool {
+    let is_there = Command::new("faketime").arg("--version").output().is_ok();
+    if !is_there {
+        println!("faketime is not installed: passed over");
+    }
+    is_there
+}
+
 #[cfg(debug_assertions)]
 mod without_a_guard {
     //! The tool is worth what it catches.
@@ -132,6 +156,15 @@ mod without_a_guard {
     fn an_ended_run_that_changes_is_found() -> anyhow::Result<()> {
         let arguments = ["--faults-max", "2", "--rate", "60", "--patience", "10s"];
         fails("terminal-state", "F11w", &arguments, &["Changed"])
+    }
+
+    #[test]
+    fn a_clock_of_its_own_breaks_ticks_and_order() -> anyhow::Result<()> {
+        if !has_faketime() {
+            return Ok(());
+        }
+        let arguments = [&["--patience", "5s"][..], &WRONG_CLOCKS].concat();
+        fails("shared-clock", "F20", &arguments, &["TicksMissed", "OutOfOrder", "Unfinished"])
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn accept_of(
     let key = first.key.clone();
     let digest = Sha256::digest(key.as_bytes()).into();
     let job = Job {
-        run: RunId::new(),
+        run: RunId::accepted_now(clock),
         project: first.project,
         workflow: workflow.id,
         version: workflow.version,

@@ -346,6 +346,9 @@ pub trait JobStore: Send + Sync + 'static {
         until: Timestamp,
     ) -> Result<Vec<RunId>, Error>;
 
+    /// What the store's clock shows, which is that of all processes.
+    async fn now(&self) -> Result<Timestamp, Error>;
+
     /// The generation of the queues.
     async fn generation(&self) -> Result<Generation, Error>;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenon_contract::plan::WorkflowPlan;
 use tenon_domain::limits::DocumentLimits;
 use tenon_domain::workflow::load_value;
-use tenon_domain::{Clock, ProjectId, QueueName, RunId, VersionId, WorkflowId};
+use tenon_domain::{Clock, ProjectId, QueueName, RunId, SystemClock, VersionId, WorkflowId};
 use tenon_exec::engine::{End, Engine, Start};
 use tenon_exec::leases::Leases;
 use tenon_exec::ports::history::{Payload, TriggerKind};
@@ -70,6 +70,7 @@ impl Stores {
             self.blobs.clone(),
             self.queue.clone(),
             self.leases.clone(),
+            Arc::new(SystemClock),
             self.settings.clone(),
         );
         tokio::spawn(recorder.run());

@@ -1,9 +1,10 @@
 //! The sweep: every open job is in its queue, or gets there.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use tenon_domain::RunId;
+use tenon_domain::{RunId, SystemClock};
 use tenon_exec::ports::queue::{Generation, JobQueue, Push};
 use tenon_exec::ports::store::{Job, JobStore};
 use tenon_exec::settings::Settings;
@@ -31,6 +32,7 @@ fn sweep(stores: &Stores) -> AbortOnDropHandle<()> {
     let sweep = Sweep {
         store: stores.store.clone(),
         queue: stores.queue.clone(),
+        clock: Arc::new(SystemClock),
         settings: stores.settings.clone(),
     };
     AbortOnDropHandle::new(tokio::spawn(async move { sweep.run(CancellationToken::new()).await }))

@@ -340,6 +340,11 @@ impl JobStore for MemoryStore {
         Ok(runs)
     }
 
+    async fn now(&self) -> Result<Timestamp, Error> {
+        self.check("read the time")?;
+        Ok(Timestamp::now())
+    }
+
     async fn generation(&self) -> Result<Generation, Error> {
         self.check("read the generation")?;
         Ok(Generation(self.rows.lock().generation))

@@ -130,6 +130,7 @@ impl Path {
                 Arc::new(Nothing),
                 queue.clone(),
                 leases.clone(),
+                Arc::new(SystemClock),
                 settings.clone(),
             );
             tasks.spawn(recorder.run());

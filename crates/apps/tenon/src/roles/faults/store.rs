@@ -156,6 +156,10 @@ impl JobStore for Unguarded {
         self.store.cancel_installation(project, scope, until).await
     }
 
+    async fn now(&self) -> Result<Timestamp, Error> {
+        self.store.now().await
+    }
+
     async fn generation(&self) -> Result<Generation, Error> {
         self.store.generation().await
     }

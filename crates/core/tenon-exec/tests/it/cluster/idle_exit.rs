@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenon_contract::plan::PlanCache;
-use tenon_domain::RunId;
+use tenon_domain::{RunId, SystemClock};
 use tenon_exec::cluster::autoscale;
 use tenon_exec::cluster::following::FollowingSettings;
 use tenon_exec::cluster::leading::LeadingSettings;
@@ -120,6 +120,7 @@ impl House {
             stores.blobs.clone(),
             queue.clone(),
             leases.clone(),
+            Arc::new(SystemClock),
             stores.settings.clone(),
         );
         tokio::spawn(recorder.run());
