@@ -5,7 +5,7 @@ use tenon_exec::ports::blobs::Error;
 use uuid::Uuid;
 
 use crate::footer::{Entry, Footer, FooterError, TRAILER_LEN, Trailer};
-use crate::objects::Objects;
+use crate::objects::{Name, Objects};
 
 /// Bytes that are read at once.
 const WINDOW: u64 = 8 << 20;
@@ -44,8 +44,8 @@ pub enum Finding {
 /// # Errors
 /// When it is missing or the store cannot be read.
 pub async fn inspect(objects: &dyn Objects, segment: Uuid) -> Result<Inspection, Error> {
-    let bytes = objects.size(segment).await?;
-    let footer = match read_footer(objects, segment, bytes).await? {
+    let bytes = objects.size(segment.into()).await?;
+    let footer = match read_footer(objects, segment.into(), bytes).await? {
         Ok(footer) => footer,
         Err(error) => {
             let finding = match error {
@@ -59,19 +59,19 @@ pub async fn inspect(objects: &dyn Objects, segment: Uuid) -> Result<Inspection,
     Ok(Inspection { segment, bytes, values: footer.entries.len(), finding })
 }
 
-/// The footer of a segment of so many bytes.
+/// The footer of an object of so many bytes.
 pub async fn read_footer(
     objects: &dyn Objects,
-    segment: Uuid,
+    name: Name,
     size: u64,
 ) -> Result<Result<Footer, FooterError>, Error> {
-    let trailer = objects.read(segment, size.saturating_sub(TRAILER_LEN)..size).await?;
+    let trailer = objects.read(name, size.saturating_sub(TRAILER_LEN)..size).await?;
     let footer_at = match Trailer::decode(&trailer, size) {
         Ok(trailer) => trailer.footer_at,
         Err(error) => return Ok(Err(error)),
     };
-    let footer = Footer::decode(&objects.read(segment, footer_at..size).await?);
-    Ok(footer.and_then(|footer| match footer.segment == segment {
+    let footer = Footer::decode(&objects.read(name, footer_at..size).await?);
+    Ok(footer.and_then(|footer| match footer.segment == name.id() {
         true => Ok(footer),
         false => Err(FooterError::Damaged),
     }))
@@ -86,7 +86,7 @@ async fn check_values(
     let mut at = 0;
     while at < footer.values_len {
         let end = (at + WINDOW).min(footer.values_len);
-        let bytes = objects.read(segment, at..end).await?;
+        let bytes = objects.read(segment.into(), at..end).await?;
         if let Some(offset) = walk.feed(&bytes) {
             return Ok(Finding::BadValue { offset });
         }

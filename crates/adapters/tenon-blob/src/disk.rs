@@ -1,4 +1,5 @@
-//! Segments as files, spread over 256 folders by the last byte of their id.
+//! Segments as files, spread over 256 folders by the last byte of their id, and parts of archives
+//! as files of `archive/<project>/<day>`.
 
 use std::io::{self, SeekFrom};
 use std::ops::Range;
@@ -7,12 +8,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::civil::Date;
+use tenon_domain::ProjectId;
 use tenon_exec::ports::blobs::{Error, Segment, begun_ms};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use uuid::Uuid;
 
-use crate::objects::Objects;
+use crate::archive::{self, ARCHIVE};
+use crate::objects::{Name, Objects};
 
 /// The ending of a finished segment.
 const FINISHED: &str = "seg";
@@ -40,22 +44,40 @@ impl Disk {
         Ok(disk)
     }
 
-    fn folder(&self, segment: Uuid) -> PathBuf {
-        self.root.join(format!("{:02x}", segment.as_bytes()[15]))
+    fn archive(&self, project: ProjectId, day: Date) -> PathBuf {
+        self.root.join(ARCHIVE).join(project.to_string()).join(day.to_string())
     }
 
-    fn path(&self, segment: Uuid) -> PathBuf {
-        self.folder(segment).join(format!("{segment}.{FINISHED}"))
+    fn folder(&self, name: Name) -> PathBuf {
+        match name {
+            Name::Segment(segment) => self.root.join(format!("{:02x}", segment.as_bytes()[15])),
+            Name::Part(part) => self.archive(part.project, part.day),
+        }
     }
 
-    async fn write(&self, segment: Uuid, parts: &[Bytes]) -> io::Result<()> {
-        let folder = self.folder(segment);
+    fn path(&self, name: Name) -> PathBuf {
+        match name {
+            Name::Segment(segment) => self.folder(name).join(format!("{segment}.{FINISHED}")),
+            Name::Part(part) => self.folder(name).join(archive::file(&part)),
+        }
+    }
+
+    /// Where an object is while it is written. Two who write the same write files of their own.
+    fn unfinished(&self, name: Name) -> PathBuf {
+        let folder = match name {
+            Name::Segment(_) => self.folder(name),
+            Name::Part(_) => self.root.join(ARCHIVE),
+        };
+        folder.join(format!("{}.{}.{UNFINISHED}", name.id(), Uuid::new_v4()))
+    }
+
+    async fn write(&self, name: Name, parts: &[Bytes]) -> io::Result<()> {
+        let folder = self.folder(name);
         fs::create_dir_all(&folder).await?;
-        // Two who copy the same segment write files of their own.
-        let unfinished = folder.join(format!("{segment}.{}.{UNFINISHED}", Uuid::new_v4()));
+        let unfinished = self.unfinished(name);
         let written = write_synced(&unfinished, parts).await;
         let renamed = match written {
-            Ok(()) => fs::rename(&unfinished, self.path(segment)).await,
+            Ok(()) => fs::rename(&unfinished, self.path(name)).await,
             Err(error) => Err(error),
         };
         if let Err(error) = renamed {
@@ -63,8 +85,13 @@ impl Disk {
             return Err(error);
         }
         // The names too: a rename that is not synced can be gone after a power loss.
-        File::open(&folder).await?.sync_all().await?;
-        File::open(&self.root).await?.sync_all().await
+        for folder in folder.ancestors() {
+            File::open(folder).await?.sync_all().await?;
+            if folder == self.root {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The files in all folders that end so.
@@ -106,13 +133,13 @@ async fn write_synced(path: &Path, parts: &[Bytes]) -> io::Result<()> {
 
 #[async_trait]
 impl Objects for Disk {
-    async fn create(&self, segment: Uuid, parts: &[Bytes]) -> Result<(), Error> {
-        self.write(segment, parts).await.map_err(failed(segment, "write a segment"))
+    async fn create(&self, name: Name, parts: &[Bytes]) -> Result<(), Error> {
+        self.write(name, parts).await.map_err(failed(name.id(), "write a segment"))
     }
 
-    async fn read(&self, segment: Uuid, range: Range<u64>) -> Result<Bytes, Error> {
-        let action = "read a segment";
-        let mut file = File::open(self.path(segment)).await.map_err(failed(segment, action))?;
+    async fn read(&self, name: Name, range: Range<u64>) -> Result<Bytes, Error> {
+        let (segment, action) = (name.id(), "read a segment");
+        let mut file = File::open(self.path(name)).await.map_err(failed(segment, action))?;
         let size = file.metadata().await.map_err(failed(segment, action))?.len();
         // A place that lies outside must not cost its length in memory.
         let end = range.end.min(size);
@@ -123,9 +150,9 @@ impl Objects for Disk {
         Ok(Bytes::from(bytes))
     }
 
-    async fn size(&self, segment: Uuid) -> Result<u64, Error> {
-        let metadata = fs::metadata(self.path(segment)).await;
-        Ok(metadata.map_err(failed(segment, "look at a segment"))?.len())
+    async fn size(&self, name: Name) -> Result<u64, Error> {
+        let metadata = fs::metadata(self.path(name)).await;
+        Ok(metadata.map_err(failed(name.id(), "look at a segment"))?.len())
     }
 
     async fn list(
@@ -141,7 +168,7 @@ impl Objects for Disk {
         let mut found = Vec::new();
         for id in ids {
             // One that has just gone is not there.
-            let Ok(metadata) = fs::metadata(self.path(id)).await else { continue };
+            let Ok(metadata) = fs::metadata(self.path(id.into())).await else { continue };
             let written =
                 metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             let written_ms = written.and_then(|at| i64::try_from(at.as_millis()).ok());
@@ -154,14 +181,58 @@ impl Objects for Disk {
         Ok(found)
     }
 
-    async fn delete(&self, segment: Uuid) -> Result<(), Error> {
-        match fs::remove_file(self.path(segment)).await {
+    async fn delete(&self, name: Name) -> Result<(), Error> {
+        match fs::remove_file(self.path(name)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed(segment, "delete a segment")(error))
+                return Err(failed(name.id(), "delete a segment")(error));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if let Name::Part(_) = name {
+            // Folders that still hold something refuse.
+            let day = self.folder(name);
+            for folder in day.ancestors().take(2) {
+                let _ = fs::remove_dir(folder).await;
+            }
+        }
+        Ok(())
     }
+
+    async fn archive_folders(&self, project: Option<ProjectId>) -> Result<Vec<String>, Error> {
+        let mut folder = self.root.join(ARCHIVE);
+        if let Some(project) = project {
+            folder.push(project.to_string());
+        }
+        let entries = entries_of(&folder).await.map_err(failed(Uuid::nil(), "list archives"))?;
+        Ok(entries.into_iter().filter(|entry| entry.1.is_dir()).map(|entry| entry.0).collect())
+    }
+
+    async fn archive_files(
+        &self,
+        project: ProjectId,
+        day: Date,
+    ) -> Result<Vec<(String, u64)>, Error> {
+        let folder = self.archive(project, day);
+        let entries = entries_of(&folder).await.map_err(failed(Uuid::nil(), "list archives"))?;
+        Ok(entries.into_iter().map(|(name, metadata)| (name, metadata.len())).collect())
+    }
+}
+
+/// What is in a folder; nothing where there is none.
+async fn entries_of(folder: &Path) -> io::Result<Vec<(String, std::fs::Metadata)>> {
+    let mut listed = match fs::read_dir(folder).await {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut entries = Vec::new();
+    while let Some(entry) = listed.next_entry().await? {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // One that has just gone is not there.
+        let Ok(metadata) = entry.metadata().await else { continue };
+        entries.push((name, metadata));
+    }
+    Ok(entries)
 }
 
 /// The id of a finished segment.
@@ -185,8 +256,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let disk = Disk::open(folder.path()).await.expect("it opens");
         let segment = Uuid::now_v7();
-        disk.create(segment, &[Bytes::from_static(b"value")]).await.expect("written");
-        let left = disk.folder(segment).join(format!("{}.x.{UNFINISHED}", Uuid::now_v7()));
+        disk.create(segment.into(), &[Bytes::from_static(b"value")]).await.expect("written");
+        let left = disk.folder(segment.into()).join(format!("{}.x.{UNFINISHED}", Uuid::now_v7()));
         std::fs::write(&left, b"half").expect("written");
         let listed = disk.list(None, i64::MAX, 10).await.expect("listed");
         assert_eq!(listed.iter().map(|found| found.id).collect::<Vec<_>>(), [segment]);

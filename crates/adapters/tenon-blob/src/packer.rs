@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use crate::footer::Footer;
+use crate::metrics;
 use crate::objects::Objects;
 
 /// What was asked for when nothing more is known.
@@ -100,9 +101,10 @@ impl Inner {
         let values: Vec<Bytes> =
             taken.iter().flat_map(|waiting| waiting.values.iter().cloned()).collect();
         let footer = Footer::of(segment, &values);
+        metrics::packed(values.len());
         let mut parts = values;
         parts.push(footer.encode());
-        let written = self.objects.create(segment, &parts).await.map_err(Arc::new);
+        let written = self.objects.create(segment.into(), &parts).await.map_err(Arc::new);
         let mut places = footer.entries.iter().map(|entry| BlobRef {
             segment,
             offset: entry.offset,

@@ -1,4 +1,5 @@
 //! Segments as objects of S3, Google Cloud Storage or Azure: `<prefix>/segments/<day>/<id>.seg`.
+//! Parts of archives are beside them, in `<prefix>/archive/<project>/<day>`.
 //!
 //! Every attempt has a deadline, which grows with its bytes, and every call has one for all its
 //! attempts. All calls may be repeated: a segment is written under an id of its own and never
@@ -12,18 +13,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use jiff::civil::Date;
 use object_store::path::Path;
 use object_store::{
     Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStoreExt, PutMode, PutOptions,
     PutPayload,
 };
 use rand::Rng;
+use tenon_domain::ProjectId;
 use tenon_exec::ports::blobs::{Error, Segment, begun_ms};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::objects::Objects;
+use crate::archive::{self, ARCHIVE};
+use crate::metrics;
+use crate::objects::{Name, Objects};
 use crate::remote_builders::Client;
 use crate::store::Settings;
 
@@ -34,6 +39,8 @@ const PART_BYTES: usize = 8 << 20;
 const COMPARED_BYTES: u64 = 64 << 10;
 /// The longest time that bytes are given.
 const SLACK_MAX: Duration = Duration::from_secs(600);
+/// What a listing of some thousand names is given time for.
+const LISTED_BYTES: u64 = 4 << 20;
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
@@ -41,6 +48,7 @@ const DAY_MS: i64 = 86_400_000;
 pub struct Remote {
     client: Client,
     prefix: Path,
+    archive: Path,
     settings: Settings,
     create: PutMode,
     connections: Semaphore,
@@ -72,6 +80,14 @@ impl Failure {
         }
     }
 
+    /// The value of a label.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Late(_) => "late",
+            Self::Store(_) => "failed",
+        }
+    }
+
     fn into_error(self, segment: Uuid, action: &'static str) -> Error {
         match self {
             Self::Store(StoreError::NotFound { .. }) if !segment.is_nil() => {
@@ -86,18 +102,26 @@ impl Failure {
 impl Remote {
     /// Segments under a prefix, of a store that can refuse to write over a key or cannot.
     pub fn new(client: Client, prefix: &str, settings: Settings, has_create: bool) -> Self {
+        let archive = Path::from(prefix).join(ARCHIVE);
         let prefix = Path::from(prefix).join("segments");
         let connections = Semaphore::new(settings.connections_max.max(1));
         let create = if has_create { PutMode::Create } else { PutMode::Overwrite };
-        Self { client, prefix, settings, create, connections }
+        Self { client, prefix, archive, settings, create, connections }
     }
 
     fn folder(&self, segment: Uuid) -> Path {
         self.prefix.clone().join(day_of(begun_ms(segment)))
     }
 
-    fn path(&self, segment: Uuid) -> Path {
-        self.folder(segment).join(format!("{segment}.seg"))
+    fn path(&self, name: Name) -> Path {
+        match name {
+            Name::Segment(segment) => self.folder(segment).join(format!("{segment}.seg")),
+            Name::Part(part) => self.archive_of(part.project, part.day).join(archive::file(&part)),
+        }
+    }
+
+    fn archive_of(&self, project: ProjectId, day: Date) -> Path {
+        self.archive.clone().join(project.to_string()).join(day.to_string())
     }
 
     /// Calls until it works, it cannot, or the time is up. `bytes` are those that go over the
@@ -128,6 +152,7 @@ impl Remote {
             if is_over || !failure.may_pass() {
                 return Err(failure);
             }
+            metrics::repeated(failure.name());
             tokio::time::sleep(pause).await;
         }
     }
@@ -253,8 +278,8 @@ impl Remote {
 
 #[async_trait]
 impl Objects for Remote {
-    async fn create(&self, segment: Uuid, parts: &[Bytes]) -> Result<(), Error> {
-        let path = self.path(segment);
+    async fn create(&self, name: Name, parts: &[Bytes]) -> Result<(), Error> {
+        let path = self.path(name);
         let written = match len_of(parts) > self.settings.multipart_bytes_min {
             true => self.create_in_parts(&path, parts).await,
             false => self.create_whole(&path, parts).await,
@@ -263,11 +288,11 @@ impl Objects for Remote {
         written.map_err(|failure| failure.into_error(Uuid::nil(), "write a segment"))
     }
 
-    async fn read(&self, segment: Uuid, range: Range<u64>) -> Result<Bytes, Error> {
+    async fn read(&self, name: Name, range: Range<u64>) -> Result<Bytes, Error> {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let path = self.path(segment);
+        let path = self.path(name);
         let read = self.attempts(range.end - range.start, |_| async {
             let bounded = Some(GetRange::Bounded(range.clone()));
             let options = GetOptions { range: bounded, ..GetOptions::default() };
@@ -286,21 +311,21 @@ impl Objects for Remote {
             Ok(bytes) => Ok(bytes),
             // Stores refuse a range that begins behind the end.
             Err(Failure::Store(StoreError::Generic { .. }))
-                if self.size(segment).await.is_ok_and(|size| size <= range.start) =>
+                if self.size(name).await.is_ok_and(|size| size <= range.start) =>
             {
                 Ok(Bytes::new())
             }
-            Err(failure) => Err(failure.into_error(segment, "read a segment")),
+            Err(failure) => Err(failure.into_error(name.id(), "read a segment")),
         }
     }
 
-    async fn size(&self, segment: Uuid) -> Result<u64, Error> {
-        let path = self.path(segment);
+    async fn size(&self, name: Name) -> Result<u64, Error> {
+        let path = self.path(name);
         let head = self.attempts(0, |_| async {
             let options = GetOptions { head: true, ..GetOptions::default() };
             Ok(self.client.objects.get_opts(&path, options).await?.meta.size)
         });
-        head.await.map_err(|failure| failure.into_error(segment, "look at a segment"))
+        head.await.map_err(|failure| failure.into_error(name.id(), "look at a segment"))
     }
 
     async fn list(
@@ -333,15 +358,44 @@ impl Objects for Remote {
         Ok(found)
     }
 
-    async fn delete(&self, segment: Uuid) -> Result<(), Error> {
-        let path = self.path(segment);
+    async fn delete(&self, name: Name) -> Result<(), Error> {
+        let path = self.path(name);
         let deleted = self.attempts(0, |_| async {
             match self.client.objects.delete(&path).await {
                 Err(StoreError::NotFound { .. }) => Ok(()),
                 outcome => outcome,
             }
         });
-        deleted.await.map_err(|failure| failure.into_error(segment, "delete a segment"))
+        deleted.await.map_err(|failure| failure.into_error(name.id(), "delete a segment"))
+    }
+
+    async fn archive_folders(&self, project: Option<ProjectId>) -> Result<Vec<String>, Error> {
+        let folder = match project {
+            Some(project) => self.archive.clone().join(project.to_string()),
+            None => self.archive.clone(),
+        };
+        let list = |_| self.client.objects.list_with_delimiter(Some(&folder));
+        let listed = self.attempts(LISTED_BYTES, list);
+        let listed =
+            listed.await.map_err(|failure| failure.into_error(Uuid::nil(), "list archives"))?;
+        let names = listed.common_prefixes.iter().filter_map(|path| path.filename());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    async fn archive_files(
+        &self,
+        project: ProjectId,
+        day: Date,
+    ) -> Result<Vec<(String, u64)>, Error> {
+        let folder = self.archive_of(project, day);
+        let list = |_| self.client.objects.list_with_delimiter(Some(&folder));
+        let listed = self.attempts(LISTED_BYTES, list);
+        let listed =
+            listed.await.map_err(|failure| failure.into_error(Uuid::nil(), "list archives"))?;
+        let files = listed.objects.iter().filter_map(|object| {
+            object.location.filename().map(|name| (name.to_owned(), object.size))
+        });
+        Ok(files.collect())
     }
 }
 

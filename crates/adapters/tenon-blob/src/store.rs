@@ -13,6 +13,8 @@ use uuid::Uuid;
 use crate::check::{self, Inspection};
 use crate::credentials::CredentialsError;
 use crate::disk::Disk;
+use crate::measured::Measured;
+use crate::metrics;
 use crate::objects::Objects;
 use crate::packer::Packer;
 use crate::remote::Remote;
@@ -20,7 +22,7 @@ use crate::remote_builders;
 use crate::store_url::StoreUrl;
 
 /// Reads of a value whose bytes came wrong over the wire.
-const READS_MAX: u32 = 2;
+pub(crate) const READS_MAX: u32 = 2;
 
 /// How a store behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +121,7 @@ impl Store {
             StoreUrl::Disk(folder) => {
                 let opened = Disk::open(folder).await;
                 let failed = |source| OpenError::Folder { folder: folder.clone(), source };
-                Arc::new(opened.map_err(failed)?)
+                Arc::new(Measured(opened.map_err(failed)?))
             }
             StoreUrl::S3(bucket) => {
                 Arc::new(remote(remote_builders::s3(bucket, settings)?, bucket, settings))
@@ -154,8 +156,9 @@ fn remote(
     client: remote_builders::Client,
     bucket: &crate::store_url::Bucket,
     settings: &Settings,
-) -> Remote {
-    Remote::new(client, &bucket.prefix, settings.clone(), bucket.has_conditional_create)
+) -> Measured<Remote> {
+    let has_create = bucket.has_conditional_create;
+    Measured(Remote::new(client, &bucket.prefix, settings.clone(), has_create))
 }
 
 #[async_trait]
@@ -170,10 +173,11 @@ impl BlobStore for Store {
         let Some(end) = offset.checked_add(len) else { return Err(corrupt) };
         // Again, because what is damaged may be the answer and not the object.
         for _ in 0..READS_MAX {
-            let bytes = self.objects.read(segment, offset..end).await?;
+            let bytes = self.objects.read(segment.into(), offset..end).await?;
             if bytes.len() as u64 == len && crc32fast::hash(&bytes) == crc32 {
                 return Ok(bytes);
             }
+            metrics::wrong();
         }
         Err(corrupt)
     }
@@ -188,6 +192,6 @@ impl BlobStore for Store {
     }
 
     async fn delete(&self, segment: Uuid) -> Result<(), Error> {
-        self.objects.delete(segment).await
+        self.objects.delete(segment.into()).await
     }
 }

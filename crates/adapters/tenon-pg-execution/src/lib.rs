@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
+mod archive;
 mod calls;
 pub mod codes;
 mod commit;

@@ -23,6 +23,19 @@ impl LocalQueueLock {
     }
 }
 
+/// The advisory lock of who archives.
+const ARCHIVE: i64 = 0x2d5a_64f1_9c0b_7e34;
+
+/// Takes the right to archive, or answers `None` when another process has it. It is the session's,
+/// too; and it only saves work: what is dropped is decided by what the rows and the archive hold.
+pub async fn lock_archive(pool: &PgPool) -> Result<Option<PgConnection>, sqlx::Error> {
+    let mut connection = pool.acquire().await?.detach();
+    let is_taken = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "taken!""#, ARCHIVE)
+        .fetch_one(&mut connection)
+        .await?;
+    Ok(is_taken.then_some(connection))
+}
+
 /// Takes the lock, or answers `None` when another process has it.
 pub async fn lock_local_queue(pool: &PgPool) -> Result<Option<LocalQueueLock>, sqlx::Error> {
     let mut connection = pool.acquire().await?.detach();

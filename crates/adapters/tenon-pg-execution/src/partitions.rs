@@ -4,8 +4,8 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, PgExecutor};
 use uuid::Uuid;
 
 /// Days ahead for which partitions are made.
@@ -13,7 +13,7 @@ const DAYS_AHEAD: i64 = 7;
 /// The partitioned tables.
 const TABLES: [&str; 3] = ["run", "step_result", "proxy_call"];
 /// Those of them that hold runs, and go together.
-const RUN_TABLES: [&str; 2] = ["run", "step_result"];
+pub const RUN_TABLES: [&str; 2] = ["run", "step_result"];
 
 /// Makes the partitions from yesterday to a week ahead.
 pub async fn make(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
@@ -89,18 +89,35 @@ pub async fn drop_old(
     keep_days: u32,
 ) -> Result<Vec<String>, sqlx::Error> {
     let mut dropped = Vec::new();
-    for day in days_before(pool, "^run_[0-9]{8}$", now, keep_days).await? {
-        if has_open_runs(pool, day).await? {
-            continue;
-        }
+    for day in expired_days(pool, now, keep_days).await? {
         for table in RUN_TABLES {
             dropped.push(drop_partition(pool, table, day).await?);
         }
     }
+    Ok(dropped)
+}
+
+/// Forgets keys under which work was accepted.
+pub async fn drop_old_keys(pool: &PgPool) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM once_key WHERE created_at < now() - interval '2 days'")
         .execute(pool)
-        .await?;
-    Ok(dropped)
+        .await
+        .map(drop)
+}
+
+/// The days that [`drop_old`] would drop, oldest first.
+pub async fn expired_days(
+    pool: &PgPool,
+    now: Timestamp,
+    keep_days: u32,
+) -> Result<Vec<Date>, sqlx::Error> {
+    let mut expired = Vec::new();
+    for day in days_before(pool, "^run_[0-9]{8}$", now, keep_days).await? {
+        if !has_open_runs(pool, day).await? {
+            expired.push(day);
+        }
+    }
+    Ok(expired)
 }
 
 /// Drops the days of proxy calls before the last `keep_days`. Answers the names of what was dropped.
@@ -125,18 +142,24 @@ async fn drop_partition(pool: &PgPool, table: &str, day: Date) -> Result<String,
 }
 
 /// A run that waits for years keeps its day's results.
-async fn has_open_runs(pool: &PgPool, day: Date) -> Result<bool, sqlx::Error> {
-    let Ok(next) = day.tomorrow() else { return Ok(true) };
+pub async fn has_open_runs(executor: impl PgExecutor<'_>, day: Date) -> Result<bool, sqlx::Error> {
+    let (first, next) = ids_of(day);
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT 1 FROM job WHERE run_id >= $1 AND run_id < $2) AS "exists!""#,
-        first_id(day),
-        first_id(next),
+        first,
+        next,
     )
-    .fetch_one(pool)
+    .fetch_one(executor)
     .await
 }
 
-fn name(table: &str, day: Date) -> String {
+/// The smallest run id of a day, and that of the next day.
+pub fn ids_of(day: Date) -> (Uuid, Uuid) {
+    (first_id(day), day.tomorrow().map_or(Uuid::max(), first_id))
+}
+
+/// The name of a table's partition.
+pub fn name(table: &str, day: Date) -> String {
     format!("{table}_{:04}{:02}{:02}", day.year(), day.month(), day.day())
 }
 

@@ -147,10 +147,12 @@ impl JobStore for Store {
     async fn maintain_partitions(
         &self,
         now: Timestamp,
-        keep_days: u32,
+        keep_days: Option<u32>,
     ) -> Result<Vec<String>, Error> {
         let action = "maintain partitions";
         partitions::make(&self.pool, now).await.map_err(store_error(action))?;
+        partitions::drop_old_keys(&self.pool).await.map_err(store_error(action))?;
+        let Some(keep_days) = keep_days else { return Ok(Vec::new()) };
         partitions::drop_old(&self.pool, now, keep_days).await.map_err(store_error(action))
     }
 

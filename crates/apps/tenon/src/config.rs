@@ -12,6 +12,7 @@ mod execution;
 mod limits;
 mod load;
 mod parts;
+mod retention;
 mod rules;
 mod sections;
 mod telemetry;
@@ -31,7 +32,8 @@ use cluster::{Controller, Worker};
 use error::SettingProblem;
 use execution::Execution;
 use limits::{Gateway, Integrations, Proxy, Webhooks};
-use sections::{Api, Egress, Functions, Http, Postgres, Redis, Retention, Server};
+use retention::Retention;
+use sections::{Api, Egress, Functions, Http, Postgres, Redis, Server};
 use vault::{Connect, Vault};
 
 /// The documented defaults, as a configuration file.

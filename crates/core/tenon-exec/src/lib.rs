@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod answer;
+pub mod archive;
 pub mod assignment;
 pub mod calls;
 pub mod clock_sync;

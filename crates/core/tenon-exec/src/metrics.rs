@@ -1,6 +1,8 @@
 //! What execution says of itself. Labels have few values, all of them listed here: never a
 //! project, a run, a workflow or a host.
 
+mod storage;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +11,10 @@ use tenon_telemetry::{Counter, Declared, Gauge, Histogram, LABEL_OTHER, Label};
 use crate::intake::Refused;
 use crate::ports::history::{RunStatus, StepStatus};
 use crate::ports::store::{Accepted, StepRow};
+
+pub use storage::{
+    ARCHIVED_BYTES, ARCHIVED_DAYS, ARCHIVED_RUNS, SEGMENT_BYTES_SWEPT, SEGMENTS_SWEPT,
+};
 
 const INTAKE: &[&str] = &["api", "gateway"];
 const PUSHES: &[&str] = &["api", "gateway", "controller"];
@@ -77,6 +83,11 @@ pub static ALL: &[&dyn Declared] = &[
     &TICK_DELAY,
     &PLAN_READS,
     &CALLS_DROPPED,
+    &SEGMENTS_SWEPT,
+    &SEGMENT_BYTES_SWEPT,
+    &ARCHIVED_DAYS,
+    &ARCHIVED_RUNS,
+    &ARCHIVED_BYTES,
 ];
 
 /// Jobs by what became of them at intake.

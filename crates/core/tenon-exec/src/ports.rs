@@ -1,6 +1,7 @@
 //! What execution needs from the outside, one file a port. Adapters implement these; each port
 //! has one conformance suite in `tenon-testkit`, run on every adapter.
 
+pub mod archive;
 pub mod blobs;
 pub mod calls;
 pub mod control;

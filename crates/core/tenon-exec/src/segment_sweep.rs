@@ -18,6 +18,7 @@ use tenon_domain::Clock;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::metrics;
 use crate::ports::blobs::{self, BlobStore, SegmentNames, begun_ms, first_segment_at};
 use crate::ports::store;
 
@@ -156,8 +157,11 @@ impl SegmentSweep {
             for segment in page.iter().filter(|segment| !named.contains(segment)) {
                 debug_assert!(begun_ms(*segment) < old_enough, "it was of age when condemned");
                 self.blobs.delete(*segment).await?;
+                let bytes = known.get(segment).copied().unwrap_or(0);
                 pass.deleted += 1;
-                pass.bytes_deleted += known.get(segment).copied().unwrap_or(0);
+                pass.bytes_deleted += bytes;
+                metrics::SEGMENTS_SWEPT.add(1);
+                metrics::SEGMENT_BYTES_SWEPT.add(bytes);
             }
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! that a test can speak about order. Queues, plans and messages between processes have no fake
 //! here: the adapters of `tenon-local` are in memory already.
 
+mod archive;
 mod blobs;
 mod clock;
 mod egress;
@@ -16,6 +17,7 @@ mod runner;
 mod store;
 mod vault;
 
+pub use archive::{Fate, MemoryArchive};
 pub use blobs::MemoryBlobs;
 pub use clock::{FakeClock, RuntimeClock};
 pub use egress::ScriptedEgress;

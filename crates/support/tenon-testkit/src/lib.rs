@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod archive_suite;
 pub mod blob_suite;
 pub mod coordination_suite;
 pub mod fakes;

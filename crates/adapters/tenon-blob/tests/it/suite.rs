@@ -1,11 +1,10 @@
-//! The rules of the port, on every kind of store.
+//! The rules of the ports, on every kind of store.
 
 use std::sync::Arc;
 
 use tenon_blob::{Settings, Store, StoreUrl};
-use tenon_exec::ports::blobs::BlobStore;
-use tenon_testkit::blob_suite;
 use tenon_testkit::object_servers::{self as servers, ObjectServer};
+use tenon_testkit::{archive_suite, blob_suite};
 
 /// Small enough that the suite's large value goes in parts and its many callers share segments.
 fn settings() -> Settings {
@@ -19,22 +18,25 @@ fn settings() -> Settings {
     }
 }
 
-async fn open(url: &str, settings: Settings) -> Arc<dyn BlobStore> {
+/// The rules of both ports.
+async fn run(url: &str, settings: Settings) {
     let url: StoreUrl = url.parse().expect("it is a place");
-    Arc::new(Store::open(&url, &settings).await.expect("it opens"))
+    let store = Arc::new(Store::open(&url, &settings).await.expect("it opens"));
+    blob_suite::run(store.clone()).await;
+    archive_suite::run(store.clone(), store).await;
 }
 
 async fn on_server(server: Option<ObjectServer>, settings: Settings) {
     let Some(server) = server else { return };
     let settings = Settings { credentials_file: Some(server.credentials.clone()), ..settings };
-    blob_suite::run(open(&server.url("suite/here"), settings).await).await;
+    run(&server.url("suite/here"), settings).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn disk() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("file://{}/blobs", folder.path().display());
-    blob_suite::run(open(&url, settings()).await).await;
+    run(&url, settings()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

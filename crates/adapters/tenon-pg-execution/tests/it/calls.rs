@@ -168,11 +168,11 @@ async fn another_project_sees_nothing() -> Outcome {
 async fn days_go_by_their_own_retention() -> Outcome {
     let f = Fixture::new().await?;
     let then = Timestamp::now() - SignedDuration::from_hours(24 * 40);
-    f.store.maintain_partitions(then, 10_000).await?;
+    f.store.maintain_partitions(then, Some(10_000)).await?;
     let (old, young) = (call_of_day(f.project, 40, 0), call(&f, 0));
     appender(&f).await.append(&[old, young.clone()]).await?;
     // The retention of runs leaves calls alone, and the other way round.
-    let of_runs = f.store.maintain_partitions(Timestamp::now(), 30).await?;
+    let of_runs = f.store.maintain_partitions(Timestamp::now(), Some(30)).await?;
     assert!(!of_runs.iter().any(|name| name.starts_with("proxy_call")), "{of_runs:?}");
     assert_eq!(all(&f, &ProxyCallFilter::default()).await?.len(), 2);
     let of_calls = f.store.drop_old_calls(Timestamp::now(), 30).await?;

@@ -1,6 +1,7 @@
 //! The execution store on a real PostgreSQL: each promise of its port, also under concurrency.
 
 mod accept;
+mod archive;
 mod calls;
 mod commit;
 mod fixture;

@@ -20,7 +20,7 @@ fn partition(table: &str, days_ago: i64) -> String {
 /// Makes the partitions that there were some days ago.
 async fn make_partitions(f: &Fixture, days_ago: i64) -> Outcome {
     let then = Timestamp::now() - SignedDuration::from_hours(24 * days_ago);
-    f.store.maintain_partitions(then, 10_000).await?;
+    f.store.maintain_partitions(then, Some(10_000)).await?;
     Ok(())
 }
 
@@ -34,7 +34,7 @@ async fn a_day_that_is_too_old_is_dropped_with_its_runs_and_results() -> Outcome
         f.commit(steps(&[result(job, "a", "1")])).await?;
         f.commit(finish(job, RunStatus::Succeeded)).await?;
     }
-    let dropped = f.store.maintain_partitions(Timestamp::now(), KEEP_DAYS).await?;
+    let dropped = f.store.maintain_partitions(Timestamp::now(), Some(KEEP_DAYS)).await?;
     for table in ["run", "step_result"] {
         assert!(dropped.contains(&partition(table, 40)), "{dropped:?}");
     }
@@ -52,11 +52,11 @@ async fn a_day_with_an_open_run_is_kept_until_that_has_ended() -> Outcome {
     let waiting = f.job_of_day(40);
     f.accept(&[&waiting]).await?;
     f.commit(steps(&[result(&waiting, "a", "1")])).await?;
-    let dropped = f.store.maintain_partitions(Timestamp::now(), KEEP_DAYS).await?;
+    let dropped = f.store.maintain_partitions(Timestamp::now(), Some(KEEP_DAYS)).await?;
     assert!(!dropped.contains(&partition("step_result", 40)), "{dropped:?}");
     assert_eq!(f.results(waiting.run).await?.len(), 1);
     f.commit(finish(&waiting, RunStatus::Succeeded)).await?;
-    let dropped = f.store.maintain_partitions(Timestamp::now(), KEEP_DAYS).await?;
+    let dropped = f.store.maintain_partitions(Timestamp::now(), Some(KEEP_DAYS)).await?;
     assert!(dropped.contains(&partition("step_result", 40)), "{dropped:?}");
     Ok(())
 }
@@ -65,7 +65,7 @@ async fn a_day_with_an_open_run_is_kept_until_that_has_ended() -> Outcome {
 async fn days_within_the_time_are_kept() -> Outcome {
     let f = Fixture::new().await?;
     make_partitions(&f, 29).await?;
-    let dropped = f.store.maintain_partitions(Timestamp::now(), KEEP_DAYS).await?;
+    let dropped = f.store.maintain_partitions(Timestamp::now(), Some(KEEP_DAYS)).await?;
     assert!(!dropped.contains(&partition("run", 29)), "{dropped:?}");
     Ok(())
 }

@@ -154,7 +154,7 @@ async fn a_page_of_segments_is_looked_up_by_indexes() -> Outcome {
     let days = 30;
     for day in 0..days {
         let then = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * day);
-        f.store.maintain_partitions(then, 10_000).await?;
+        f.store.maintain_partitions(then, Some(10_000)).await?;
     }
     fill(&f.database, rows, days).await?;
     let kept: Vec<Uuid> = sqlx::query_scalar(

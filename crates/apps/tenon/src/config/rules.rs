@@ -45,6 +45,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     of_connect(settings, &mut found);
     of_telemetry(settings, &mut found);
     super::blobs::broken(&settings.blobs, &mut found);
+    super::retention::broken(&settings.retention, &mut found);
     if let Some(url) = &settings.redis.url
         && !REDIS_SCHEMES.contains(&url.scheme())
     {

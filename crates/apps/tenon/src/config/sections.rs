@@ -329,22 +329,6 @@ impl Default for Functions {
     }
 }
 
-/// `[retention]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retention {
-    /// Days that ended runs and their steps are kept.
-    pub runs_days: u32,
-    /// Days that the log of proxy calls is kept.
-    pub proxy_calls_days: u32,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { runs_days: 90, proxy_calls_days: 30 }
-    }
-}
-
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -139,6 +139,17 @@ fn limits_of_the_portal_and_of_http2_fit_together() {
 }
 
 #[test]
+fn an_archive_that_would_end_as_it_is_made_is_refused() {
+    let file = "[retention]\narchive = true\nruns_days = 30\narchive_days = 30\n\
+                archive_part_bytes_max = 1000\ninterval_ms = 1\n";
+    let text = message(from(file, &[]));
+    for name in ["archive_days", "archive_part_bytes_max", "interval_ms"] {
+        assert!(text.contains(&format!("`retention.{name}` in /")), "{name}: {text}");
+    }
+    from("[retention]\nruns_days = 1000\n", &[]).expect("without an archive it does not matter");
+}
+
+#[test]
 fn pools_that_do_not_fit_the_embedded_server_are_refused() {
     let file = "[postgres]\nexecution_connections_max = 50\n";
     assert!(message(from(file, &[])).contains("must be at least 90"));

@@ -1,13 +1,14 @@
 //! What the controller does, again and again: sweep, schedules, retention.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tenon_contract::grant::GrantKey;
 use tenon_contract::plan::PlanSource;
 use tenon_domain::Clock;
+use tenon_exec::archive::{self, Archiver};
 use tenon_exec::leases::Leases;
 use tenon_exec::plans::Plans;
+use tenon_exec::ports::archive::{ArchiveSource, ArchiveStore};
 use tenon_exec::ports::blobs::{BlobStore, SegmentNames};
 use tenon_exec::ports::calls::ProxyCallRetention;
 use tenon_exec::ports::incarnation::Incarnation;
@@ -25,9 +26,6 @@ use tokio_util::task::TaskTracker;
 
 use super::Parts;
 use super::shared::Shared;
-
-/// How often partitions are made and dropped.
-const RETENTION_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What the duties work with.
 #[derive(Clone)]
@@ -50,6 +48,12 @@ pub struct Duties {
     pub names: Arc<dyn SegmentNames>,
     /// When those that are not are removed.
     pub segment_limits: segment_sweep::Limits,
+    /// What is archived before it is dropped.
+    pub old_runs: Arc<dyn ArchiveSource>,
+    /// Where it is archived.
+    pub archive: Arc<dyn ArchiveStore>,
+    /// Whether, and for how long; and how often partitions are made and dropped.
+    pub archive_limits: archive::Limits,
     /// Which schedules there are.
     pub plans: Arc<Plans>,
     /// Signs that a run may use the accounts of its user.
@@ -79,6 +83,9 @@ impl Duties {
             blobs: execution.blobs.clone(),
             names: Arc::new(execution.store.clone()),
             segment_limits: parts.settings.segment_sweep(),
+            old_runs: Arc::new(execution.store.clone()),
+            archive: execution.archive.clone(),
+            archive_limits: parts.settings.archiving(),
             plans: shared.plans.clone(),
             grants: shared.accounts.grants.clone(),
             clock: shared.clock.clone(),
@@ -123,6 +130,15 @@ pub fn start(duties: &Duties, tasks: &TaskTracker, stop: &CancellationToken) {
     );
     let token = stop.clone();
     tasks.spawn(async move { segments.run(token).await });
+    let archiver = Archiver::new(
+        duties.old_runs.clone(),
+        duties.archive.clone(),
+        duties.blobs.clone(),
+        duties.clock.clone(),
+        duties.archive_limits.clone(),
+    );
+    let token = stop.clone();
+    tasks.spawn(async move { archiver.run(token).await });
     let (duties, token) = (duties.clone(), stop.clone());
     tasks.spawn(async move { duties.retain(token).await });
 }
@@ -135,7 +151,7 @@ impl Duties {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(RETENTION_INTERVAL) => {}
+                () = tokio::time::sleep(self.archive_limits.interval) => {}
             }
         }
     }
@@ -143,7 +159,9 @@ impl Duties {
     async fn retain_once(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         let keep_days = self.settings.retention_days;
-        let dropped = self.store.maintain_partitions(now, keep_days).await?;
+        // What is archived is dropped by who has archived it.
+        let dropped_from = (!self.archive_limits.is_on).then_some(keep_days);
+        let dropped = self.store.maintain_partitions(now, dropped_from).await?;
         if !dropped.is_empty() {
             tracing::info!(
                 partitions = dropped.len(),

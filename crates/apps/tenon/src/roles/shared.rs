@@ -14,6 +14,7 @@ use tenon_exec::clock_sync::ClockSync;
 use tenon_exec::control::Control;
 use tenon_exec::intake::{self, FreshJobs, Intake, IntakeParts};
 use tenon_exec::plans::Plans;
+use tenon_exec::ports::archive::ArchiveStore;
 use tenon_exec::ports::blobs::BlobStore;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::incarnation::Incarnation;
@@ -73,6 +74,7 @@ pub(super) struct Execution {
     pub(super) jobs: Arc<dyn JobStore>,
     pub(super) reader: tenon_pg_execution::Reader,
     pub(super) blobs: Arc<dyn BlobStore>,
+    pub(super) archive: Arc<dyn ArchiveStore>,
     pub(super) intake: Intake,
     pub(super) fresh: Arc<FreshJobs>,
 }
@@ -260,7 +262,8 @@ async fn open_execution(
     store.migrate().await.context("cannot bring the execution database up to date")?;
     let reader = tenon_pg_execution::Reader::connect(url, HISTORY_CONNECTIONS_MAX)?;
     let jobs = super::faults::guarded(store.clone(), url)?;
-    let blobs: Arc<dyn BlobStore> = Arc::new(open_blobs(&parts.settings).await?);
+    let opened = Arc::new(open_blobs(&parts.settings).await?);
+    let (blobs, archive): (Arc<dyn BlobStore>, Arc<dyn ArchiveStore>) = (opened.clone(), opened);
     let fresh = Arc::new(FreshJobs::default());
     let (intake, committers) = intake::build(IntakeParts {
         store: jobs.clone(),
@@ -273,7 +276,7 @@ async fn open_execution(
     for committer in committers {
         tokio::spawn(committer.run());
     }
-    Ok(Execution { store, jobs, reader, blobs, intake, fresh })
+    Ok(Execution { store, jobs, reader, blobs, archive, intake, fresh })
 }
 
 /// Large values, in the folder or bucket of the settings. A bucket is not asked here: it may be away

@@ -7,8 +7,9 @@ use super::process;
 use crate::roles::{Roles, measured_vault};
 
 /// The tables, with the heading that each has in the reference.
-pub const TABLES: [(&str, &[&dyn Declared]); 9] = [
+pub const TABLES: [(&str, &[&dyn Declared]); 10] = [
     ("Execution: intake, queues, workers, schedules, plans", tenon_exec::metrics::ALL),
+    ("The blob store", tenon_blob::metrics::ALL),
     ("Redis", tenon_redis::metrics::ALL),
     ("Calls of the network outside", tenon_egress::metrics::ALL),
     ("The proxy", tenon_proxy::metrics::ALL),

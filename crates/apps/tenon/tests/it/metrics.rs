@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 use tenon_testkit::postgres_server::fresh_database;
 
-use crate::product::{PATIENCE, Product, ends_within, signal};
+use crate::product::{PATIENCE, Product, ends_within, signal, text_of};
 use crate::service::{Reply, Service};
 
 /// The published reference.
@@ -140,15 +140,17 @@ async fn everything_that_is_documented_is_there_and_counts_what_ran() {
     })
     .await;
     let good = json!([
-        { "id": "compute", "type": "function", "code": "function run() { return 1; }",
-          "next": "call" },
+        { "id": "compute", "type": "function", "next": "call",
+          "code": "function run() { return 'x'.repeat(100000); }" },
         { "id": "call", "type": "request", "method": "GET", "url": format!("{}/fine", service.url) },
     ]);
     let bad = json!([
         { "id": "call", "type": "request", "method": "GET", "url": format!("{}/broken", service.url) },
     ]);
     let waits = json!([{ "id": "wait", "type": "delay", "days": 1 }]);
-    assert_eq!(product.run(good, json!({})).await["status"], "succeeded");
+    let run = product.run(good, json!({})).await;
+    assert_eq!(run["status"], "succeeded");
+    product.value(&text_of(&run["id"]), "compute", "output").await;
     assert_eq!(product.run(bad, json!({})).await["status"], "failed");
     let event = product.deploy(waits).await;
     let waiting = product.fire(&event, json!({})).await;
@@ -183,6 +185,12 @@ async fn everything_that_is_documented_is_there_and_counts_what_ran() {
         ("tenon_egress_calls_total", &["outcome=\"5xx\""], 1.0),
         ("tenon_function_calls_total", &["outcome=\"done\""], 1.0),
         ("tenon_plan_reads_total", &["kind=\"project\"", "found=\"memory\""], 1.0),
+        ("tenon_blob_calls_total", &["kind=\"write\"", "of=\"segment\"", "outcome=\"done\""], 1.0),
+        ("tenon_blob_calls_total", &["kind=\"read\"", "of=\"segment\"", "outcome=\"done\""], 1.0),
+        ("tenon_blob_bytes_total", &["direction=\"written\"", "of=\"segment\""], 100_000.0),
+        ("tenon_blob_bytes_total", &["direction=\"read\"", "of=\"segment\""], 100_000.0),
+        ("tenon_blob_call_duration_seconds_count", &["kind=\"write\""], 1.0),
+        ("tenon_blob_segment_values_count", &[], 1.0),
         ("tenon_http_requests_total", &["status=\"2xx\""], 6.0),
     ] {
         assert!(grown(name, labels) >= least, "{name} {labels:?}: {}", grown(name, labels));

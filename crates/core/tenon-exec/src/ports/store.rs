@@ -355,12 +355,13 @@ pub trait JobStore: Send + Sync + 'static {
     /// Raises the generation if it still is `from`; answers the current one either way.
     async fn raise_generation(&self, from: Generation) -> Result<Generation, Error>;
 
-    /// Makes the partitions of the coming days and drops those wholly older than
-    /// `keep_days` that hold no open run. Answers the names of the dropped ones.
+    /// Makes the partitions of the coming days, forgets keys of work that are too old, and drops
+    /// partitions wholly older than `keep_days` that hold no open run; none without it, where they
+    /// are archived first. Answers the names of the dropped ones.
     async fn maintain_partitions(
         &self,
         now: Timestamp,
-        keep_days: u32,
+        keep_days: Option<u32>,
     ) -> Result<Vec<String>, Error>;
 
     /// Whether the database answers.

@@ -359,7 +359,11 @@ impl JobStore for MemoryStore {
         Ok(Generation(rows.generation))
     }
 
-    async fn maintain_partitions(&self, _: Timestamp, _: u32) -> Result<Vec<String>, Error> {
+    async fn maintain_partitions(
+        &self,
+        _: Timestamp,
+        _: Option<u32>,
+    ) -> Result<Vec<String>, Error> {
         self.check("maintain partitions")?;
         Ok(Vec::new())
     }

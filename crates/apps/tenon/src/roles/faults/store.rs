@@ -171,7 +171,7 @@ impl JobStore for Unguarded {
     async fn maintain_partitions(
         &self,
         now: Timestamp,
-        keep_days: u32,
+        keep_days: Option<u32>,
     ) -> Result<Vec<String>, Error> {
         self.store.maintain_partitions(now, keep_days).await
     }
