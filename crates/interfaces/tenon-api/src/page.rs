@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::civil::Date;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use tenon_domain::{EndUserId, ProjectId, RunId};
@@ -52,6 +53,16 @@ impl Cursor for RunId {
 
 impl Cursor for ProjectId {
     const KIND: &'static str = "p:";
+    fn text(&self) -> String {
+        self.to_string()
+    }
+    fn of_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Cursor for Date {
+    const KIND: &'static str = "d:";
     fn text(&self) -> String {
         self.to_string()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tenon_config::{ConnectFault, Error as ConfigError, InstallationFault, SettingProblem};
 use tenon_contract::plan::PlanError;
 use tenon_domain::workflow::Diagnostic;
-use tenon_exec::ports::{blobs, control, history, operations};
+use tenon_exec::ports::{archive, blobs, control, history, operations};
 use tenon_http_kit::{Code, ErrorItem, Problem, codes};
 
 use crate::codes as own_codes;
@@ -33,6 +33,17 @@ pub(crate) fn of_blobs(error: &blobs::Error) -> Problem {
         }
         blobs::Error::Missing { .. } | blobs::Error::Corrupt { .. } => {
             Problem::internal("read a recorded value", error)
+        }
+    }
+}
+
+pub(crate) fn of_archive(error: &archive::Error) -> Problem {
+    match error {
+        archive::Error::Unavailable { .. } => {
+            Problem::unavailable("read archived history", RETRY_AFTER, error)
+        }
+        archive::Error::Missing { .. } | archive::Error::Damaged { .. } => {
+            Problem::internal("read archived history", error)
         }
     }
 }

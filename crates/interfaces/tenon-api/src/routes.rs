@@ -3,6 +3,7 @@
 
 mod account_settings;
 mod api_keys;
+mod archive;
 mod connect_sessions;
 mod connectors;
 mod credentials;
@@ -50,6 +51,7 @@ pub(crate) fn documented(settings: &ApiSettings) -> OpenApiRouter<Api> {
         .merge(workflows::routes(settings))
         .merge(test_runs::routes(settings))
         .merge(runs::routes())
+        .merge(archive::routes())
         .merge(proxy_calls::routes())
         .merge(users::routes())
         .merge(api_keys::routes())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tenon_contract::plan::PlanSource;
+use tenon_exec::archive;
 use tenon_exec::ports::blobs::BlobStore;
 use tenon_exec::ports::calls::ProxyCallReader;
 use tenon_exec::ports::control::RunControl;
@@ -32,6 +33,8 @@ pub struct ApiState {
     pub operations: Arc<dyn QueueOperations>,
     /// Large recorded values.
     pub blobs: Arc<dyn BlobStore>,
+    /// What ran so long ago that it is in the database no more.
+    pub archive: archive::Reader,
     /// Parses the code of function steps before it is deployed; without it a syntax error shows
     /// in the first run.
     pub functions: Option<Arc<dyn FunctionRunner>>,

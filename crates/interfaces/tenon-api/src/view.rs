@@ -2,6 +2,7 @@
 //! routes fill it.
 
 pub(crate) mod accounts;
+pub(crate) mod archive;
 pub(crate) mod configuration;
 pub(crate) mod integrations;
 pub(crate) mod portal;

@@ -1,6 +1,7 @@
 //! The client: one method a route.
 
 mod accounts;
+mod archive;
 mod portal;
 mod secrets;
 

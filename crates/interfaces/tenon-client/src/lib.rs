@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod archive;
 mod client;
 mod error;
 mod follow;
 mod model;
 mod operator;
 
+pub use archive::{ArchiveLine, ArchiveLines};
 pub use client::{Client, DryRun};
 pub use error::{Error, Fault, Refusal};
 pub use follow::{Follow, FollowEvent};
@@ -14,6 +16,7 @@ pub use model::accounts::{
     ConnectRequest, ConnectSession, ConnectStatus, ConnectorSummary, Credential, CredentialStatus,
     Event, EventList, Integration, Probe, SigningKey,
 };
+pub use model::archive::{ArchivedDay, ArchivedDayList};
 pub use model::configuration::{
     AppliedIntegration, AppliedWorkflow, ApplyResult, Document, ProjectQueue, User, UserList,
     Workflow, WorkflowDetail, WorkflowVersion,

@@ -1,6 +1,7 @@
 //! What the API sends and takes, as this client sees it.
 
 pub mod accounts;
+pub mod archive;
 pub mod configuration;
 pub mod portal;
 pub mod proxy_call;

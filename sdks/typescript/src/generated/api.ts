@@ -70,6 +70,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/archive/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List archived days
+         * @description Newest first, each with what it holds.
+         */
+        get: operations["list_archived_days"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/archive/days/{day}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export an archived day
+         * @description JSON lines: `{"record": "run", "run_id", "is_test", "run", "input"}` for each run, followed by
+         *     `{"record": "step", "run_id", "seq", "step"}` for each of its step records, where `run` and `step`
+         *     are as the other routes show them, with values whole. An answer that breaks off is not whole.
+         */
+        get: operations["export_archived_day"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/archive/runs/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an archived run
+         * @description JSON lines: that of the run, then its step records; as in the export of a day.
+         */
+        get: operations["get_archived_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/connect-sessions/{session}": {
         parameters: {
             query?: never;
@@ -1151,6 +1213,37 @@ export interface components {
             integrations: components["schemas"]["AppliedIntegration"][];
             /** @description Whether this is only what an apply would do. */
             dry_run: boolean;
+        };
+        /** @description A day that is archived. */
+        ArchivedDay: {
+            /**
+             * Format: date
+             * @description The day, in UTC, that the runs were accepted on.
+             */
+            day: string;
+            /**
+             * Format: int64
+             * @description Runs of the day.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Their step records.
+             */
+            steps: number;
+            /** @description Objects of the blob store that it is in. */
+            parts: number;
+            /**
+             * Format: int64
+             * @description Their bytes, compressed.
+             */
+            bytes: number;
+        };
+        /** @description A page of archived days, newest first. */
+        ArchivedDayList: {
+            days: components["schemas"]["ArchivedDay"][];
+            /** @description Pass it as `cursor` to go on; null at the end. */
+            next?: string | null;
         };
         /** @description A way to link an account. */
         AuthMethod: {
@@ -2385,6 +2478,108 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_archived_days: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string;
+                /** @description Days in one page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of days */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchivedDayList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_archived_day: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                /** @description The day, in UTC, that the runs were accepted on: `2026-03-09`. */
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_archived_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                /** @description The run. */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lines */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
             };
             /** @description What went wrong */
             default: {

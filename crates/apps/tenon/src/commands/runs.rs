@@ -1,5 +1,6 @@
 //! `tenon runs`: what ran and what runs.
 
+mod archive;
 mod find;
 pub mod follow;
 mod show;
@@ -26,6 +27,7 @@ Examples:
   tenon runs show latest
   tenon runs why 5e0c41d7                 a run is named by the end of its id, too
   tenon runs replay 5e0c41d7 --from failed-step --follow
+  tenon runs archive list                 what retention took out of the database
 
 Exit codes: 0 done, 1 the run did not succeed (show, follow, replay --follow), 2 it could not be done.";
 
@@ -53,6 +55,8 @@ enum RunsCommand {
     Replay(ReplayArgs),
     /// End a run.
     Cancel(RunArgs),
+    /// See runs that were archived when retention took them out of the database.
+    Archive(archive::ArchiveArgs),
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +150,7 @@ pub async fn run(args: RunsArgs, global: &Global) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        RunsCommand::Archive(args) => archive::run(&client, args, global).await,
     }
 }
 

@@ -10,6 +10,7 @@ use tenon_connect::sources::{DataSources, NoDataSources};
 use tenon_connect::{AccountAuth, ConnectState, Embedded};
 use tenon_contract::user_token::UserTokens;
 use tenon_exec::admission::Admission;
+use tenon_exec::archive;
 use tenon_exec::ports::script::FunctionRunner;
 use tenon_gateway::GatewayState;
 use tenon_gateway::webhooks::Webhooks;
@@ -162,6 +163,7 @@ fn api(
         control: Arc::new(control),
         operations: Arc::new(super::cluster::operations(shared)?),
         blobs: execution.blobs.clone(),
+        archive: archive::Reader::new(execution.archive.clone()),
         functions: shared.functions.clone().map(|pool| pool as Arc<dyn FunctionRunner>),
         settings: Arc::new(settings),
         shutdown: listening.clone(),

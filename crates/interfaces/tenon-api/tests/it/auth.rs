@@ -17,6 +17,7 @@ fn routes(project: &str) -> Vec<(String, String)> {
             .replace("{project}", project)
             .replace("{workflow}", &workflow(7).to_string())
             .replace("{run}", &run(7).to_string())
+            .replace("{day}", "2026-03-09")
             .replace("{api_key}", &uuid(5, 77).to_string())
             .replace("{user}", "user-17")
             .replace("{step}", "first")

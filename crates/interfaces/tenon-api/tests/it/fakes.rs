@@ -1,6 +1,7 @@
 //! The ports in memory: one project, filled by the tests. Ids and times are fixed, so answers can
 //! be compared word by word.
 
+mod archive;
 mod calls;
 pub mod connect;
 mod portal;

@@ -28,6 +28,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tenon_api::{ApiSettings, ApiState, router};
+use tenon_exec::archive::Reader;
 use tenon_http_kit::{LayerSettings, with_layers};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -55,6 +56,7 @@ impl Bench {
             control: world.clone(),
             operations: world.clone(),
             blobs: world.clone(),
+            archive: Reader::new(world.clone()),
             functions: None,
             settings: Arc::new(settings),
             shutdown,

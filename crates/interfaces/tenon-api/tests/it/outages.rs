@@ -18,6 +18,8 @@ async fn a_store_that_is_away_gives_503_without_its_cause() {
         (Method::GET, "/runs".to_owned(), None),
         (Method::GET, format!("/runs/{}", run(1)), None),
         (Method::GET, "/proxy-calls".to_owned(), None),
+        (Method::GET, "/archive/days".to_owned(), None),
+        (Method::GET, "/archive/days/2026-03-09".to_owned(), None),
         (Method::GET, format!("/runs/{}/events", run(1)), None),
         (Method::GET, "/workflows".to_owned(), None),
         (Method::POST, "/workflows/apply".to_owned(), Some(apply)),

@@ -15,19 +15,24 @@ const VALUE_CHARS_MAX: usize = 4_000;
 /// Prints a run and the table of its steps.
 pub(super) async fn show(client: &Client, run: Run, global: &Global) -> anyhow::Result<ExitCode> {
     let steps = steps(client, run.id).await?;
+    Ok(print(&run, &steps, global))
+}
+
+/// Prints a run and the table of these steps.
+pub(super) fn print(run: &Run, steps: &[StepRecordView], global: &Global) -> ExitCode {
     if global.json {
         terminal::print_json(&json!({"run": run, "steps": steps}));
-        return Ok(exit_code(&run));
+        return exit_code(run);
     }
     let paint = global.paint();
-    terminal::print(&follow::run_line(&run, paint));
-    for (name, value) in facts(&run) {
+    terminal::print(&follow::run_line(run, paint));
+    for (name, value) in facts(run) {
         terminal::print(&format!("  {} {value}", paint.text(Tone::Quiet, &format!("{name:9}"))));
     }
     if !steps.is_empty() {
-        terminal::print(&terminal::step_table(&steps));
+        terminal::print(&terminal::step_table(steps));
     }
-    Ok(exit_code(&run))
+    exit_code(run)
 }
 
 fn facts(run: &Run) -> Vec<(&'static str, String)> {
