@@ -2,6 +2,8 @@
 //!
 //! It opens the store itself and no database: a segment says what is in it.
 
+mod archives;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -49,9 +51,9 @@ pub struct BlobsArgs {
 enum BlobsCommand {
     /// Count segments and bytes.
     Stats,
-    /// Read segments and check every byte by their own index. Exit code 1 when one is damaged.
+    /// Read segments and archives and check every byte by their own index. Exit code 1 when one is damaged.
     Verify(VerifyArgs),
-    /// Copy segments to another store, each checked on both sides. What is there already is left
+    /// Copy segments and archives to another store, each checked on both sides. What is there already is left
     /// as it is, so it may be interrupted and run again.
     Copy(CopyArgs),
 }
@@ -119,12 +121,18 @@ async fn stats(store: &Store, global: &Global) -> anyhow::Result<ExitCode> {
             break;
         }
     }
+    let archives = archives::count(store).await?;
     if global.json {
         terminal::print_json(&json!({
-            "segments": segments, "bytes": bytes, "oldest": oldest, "newest": newest
+            "segments": segments, "bytes": bytes, "oldest": oldest, "newest": newest,
+            "archive_parts": archives.parts, "archive_bytes": archives.bytes
         }));
     } else {
         terminal::print(&format!("{segments} segments, {bytes} bytes"));
+        if archives.parts > 0 {
+            let archives::Count { parts, bytes, .. } = archives;
+            terminal::print(&format!("archived history: {parts} objects, {bytes} bytes"));
+        }
         if let (Some(oldest), Some(newest)) = (oldest, newest) {
             terminal::print(&format!("written from {oldest} to {newest}"));
         }
@@ -144,6 +152,7 @@ struct Tally {
     bytes: u64,
     unindexed: usize,
     damaged: usize,
+    archives: archives::Count,
 }
 
 async fn verify(store: &Store, only: Option<Uuid>, global: &Global) -> anyhow::Result<ExitCode> {
@@ -168,6 +177,8 @@ async fn verify(store: &Store, only: Option<Uuid>, global: &Global) -> anyhow::R
                 break;
             }
         }
+        tally.archives = archives::verify(store, global).await?;
+        tally.damaged += tally.archives.damaged;
     }
     tally.print(global);
     Ok(if tally.damaged > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -197,12 +208,19 @@ impl Tally {
     }
 
     fn print(&self, global: &Global) {
-        let Self { sound, values, bytes, unindexed, damaged } = self;
+        let Self { sound, values, bytes, unindexed, damaged, archives } = self;
         if global.json {
             return terminal::print_json_line(&json!({
                 "sound": sound, "values": values, "bytes": bytes, "without_index": unindexed,
-                "damaged": damaged
+                "damaged": damaged, "archive_parts": archives.parts,
+                "archive_bytes": archives.bytes
             }));
+        }
+        if archives.parts > 0 {
+            let archives::Count { parts, bytes, .. } = archives;
+            terminal::print(&format!(
+                "archived history: {parts} objects are sound; {bytes} bytes read"
+            ));
         }
         terminal::print(&format!(
             "{sound} segments are sound ({values} values), {damaged} damaged; {bytes} bytes read"
@@ -250,12 +268,18 @@ async fn copy(settings: &Settings, args: CopyArgs, global: &Global) -> anyhow::R
             break;
         }
     }
+    let (archives, archives_already) = archives::copy(&from, &to).await?;
+    damaged += archives.damaged;
     match global.json {
         true => terminal::print_json(&json!({
-            "copied": written, "bytes": bytes, "already": already, "damaged": damaged
+            "copied": written, "bytes": bytes, "already": already, "damaged": damaged,
+            "archive_parts_copied": archives.parts, "archive_bytes": archives.bytes,
+            "archive_parts_already": archives_already
         })),
         false => terminal::print(&format!(
-            "{written} segments copied ({bytes} bytes), {already} were there, {damaged} damaged"
+            "{written} segments copied ({bytes} bytes), {already} were there; {} objects of archived \
+             history copied ({} bytes), {archives_already} were there; {damaged} damaged",
+            archives.parts, archives.bytes
         )),
     }
     Ok(if damaged > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })

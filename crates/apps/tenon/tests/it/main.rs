@@ -1,6 +1,7 @@
 //! The product from outside: every test starts the real binary and talks to it over HTTP.
 
 mod accounts;
+mod archive;
 mod bad_input;
 mod blobs;
 mod chaos;
