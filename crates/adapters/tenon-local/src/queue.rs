@@ -171,8 +171,12 @@ impl JobQueue for LocalQueue {
 
     async fn install_generation(&self, generation: Generation) -> Result<(), Error> {
         self.service.generation.fetch_max(to_cell(generation), Ordering::SeqCst);
-        self.generation.fetch_max(to_cell(generation), Ordering::SeqCst);
+        self.use_generation(generation);
         Ok(())
+    }
+
+    fn use_generation(&self, generation: Generation) {
+        self.generation.fetch_max(to_cell(generation), Ordering::SeqCst);
     }
 
     async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {

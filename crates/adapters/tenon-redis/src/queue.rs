@@ -244,12 +244,16 @@ impl JobQueue for RedisQueue {
             .await
             .map_err(fail(ACTION))?;
         tracing::debug!(held, installed = generation.0, "installed a queue generation");
-        self.generation.fetch_max(u64::from(generation.0) + 1, Ordering::SeqCst);
+        self.use_generation(generation);
         // Shards that are no more: nobody else would empty them.
         for shard in (self.shards..former_shards).map(Shard) {
             self.reset(ACTION, &keys::shard(shard), generation).await?;
         }
         Ok(())
+    }
+
+    fn use_generation(&self, generation: Generation) {
+        self.generation.fetch_max(u64::from(generation.0) + 1, Ordering::SeqCst);
     }
 
     async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {

@@ -11,6 +11,7 @@
 //! | fence check in `beat` | `a_beat_reports_a_lease_that_another_took` |
 //! | only what was forgotten is taken up again | `a_beat_does_not_revive_a_finished_job`, `removed_jobs_are_gone_from_everywhere` |
 //! | generation check | `a_new_generation_empties_the_queues`, `an_older_generation_is_turned_away` |
+//! | nobody but a rebuild writes the generation | `using_a_generation_writes_nothing` |
 //! | "is it known" in `push` | `pushing_twice_keeps_one`, `repeating_changes_nothing` |
 //! | a counter that grows | `fences_grow_with_every_claim`, `a_zombie_cannot_finish_a_reclaimed_job` |
 //! | a job costs one over the weight | `weights_share_the_claims` |
@@ -94,6 +95,7 @@ macro_rules! queue_suite {
             what_was_taken_up_again_and_lapsed_is_forgotten,
             a_beat_does_not_take_what_was_pushed_again,
             an_older_generation_is_turned_away,
+            using_a_generation_writes_nothing,
             a_new_generation_empties_the_queues,
             removed_jobs_are_gone_from_everywhere,
             the_queue_knows_what_it_holds,

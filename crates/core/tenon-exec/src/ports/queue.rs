@@ -276,6 +276,10 @@ pub trait JobQueue: Send + Sync + 'static {
     /// older generation are then treated as forgotten. From here on this handle uses it.
     async fn install_generation(&self, generation: Generation) -> Result<(), Error>;
 
+    /// From here on this handle uses a generation that the service was seen to carry. Nothing is
+    /// written: a service that has forgotten since must not look as if it had not.
+    fn use_generation(&self, generation: Generation);
+
     /// Puts jobs into their queues and wakes who serves them. A job that is already known keeps
     /// its place. Repeating is harmless. Queues in different shards are told side by side; an
     /// error means that some may not have been.

@@ -58,6 +58,10 @@ impl JobQueue for WatchedQueue {
         Ok(())
     }
 
+    fn use_generation(&self, generation: Generation) {
+        self.inner.use_generation(generation);
+    }
+
     async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {
         self.check("push")?;
         self.inner.push(jobs).await?;

@@ -121,6 +121,23 @@ pub async fn an_older_generation_is_turned_away(harness: &impl Harness) {
     assert_eq!(new.depth(&old.name).await.expect("counting works").ready, 1);
 }
 
+/// Whoever follows the generation that others see does not bring it back where it was forgotten
+/// since: nobody would find out that the queues are empty, and old fences would hold again.
+pub async fn using_a_generation_writes_nothing(harness: &impl Harness) {
+    let installer = Bench::new(harness).await;
+    let follower = harness.handle().await;
+    let seen = follower.generation().await.expect("asking works").expect("it is carried");
+    harness.forget().await;
+    follower.use_generation(seen);
+    assert_eq!(follower.generation().await.expect("asking works"), None);
+    let job = push_now(tenon_domain::RunId::new());
+    assert!(is_stale(follower.push(&[(installer.name.clone(), job)]).await));
+    installer.handle.install_generation(Generation(2)).await.expect("installing works");
+    follower.use_generation(Generation(2));
+    follower.push(&[(installer.name.clone(), job)]).await.expect("a push works");
+    assert!(installer.knows(job.run).await);
+}
+
 /// Queues of an older generation count as forgotten, though the service still has them.
 pub async fn a_new_generation_empties_the_queues(harness: &impl Harness) {
     let bench = Bench::new(harness).await;

@@ -46,6 +46,11 @@ impl JobQueue for Unguarded {
         self.queue.install_generation(generation).await
     }
 
+    fn use_generation(&self, generation: Generation) {
+        *self.installed.lock() = Some(generation);
+        self.queue.use_generation(generation);
+    }
+
     fn shards(&self) -> u16 {
         self.queue.shards()
     }
