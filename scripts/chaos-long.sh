@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs 1,000 faults (about an hour on two processors) and writes their table into
+# Runs 1,000 faults (somewhat more than an hour on two processors) and writes their table into
 # docs/ops/reliability.md, with the commit and the machine.
 #
 # The faults come in parts, each with a seed and an installation of its own. A part that is done is
 # not done again: run the script again after an interruption. CHAOS_FAULTS sets how many faults there
 # are, CHAOS_PART how many in one part, CHAOS_DIR where results go. It builds a debug build, since
-# only that has the points at which a process can be killed amid its work (F3, F4, F24).
+# only that has the points at which a process can be killed amid its work (F3, F4, F24). CHAOS_OTHER
+# is another build of tenon (a release build, say), which rolling restarts (F31) change to and back.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,24 +17,40 @@ parts=$(((faults + part - 1) / part))
 page=docs/ops/reliability.md
 mkdir -p "$dir"
 
-cargo build -p tenon
-program=${CARGO_TARGET_DIR:-target}/debug/tenon
+# A copy, for a later build must not change what is tried.
+if [ ! -x "$dir/tenon" ]; then
+  cargo build -p tenon
+  cp "${CARGO_TARGET_DIR:-target}/debug/tenon" "$dir/tenon"
+  git rev-parse --short=12 HEAD >"$dir/commit"
+fi
+program=$dir/tenon
+other=${CHAOS_OTHER:-}
 
-# Two parts are special: a Redis cluster, and the faults that take long and are not drawn by weight.
-for ((seed = 1; seed <= parts; seed++)); do
+# Every fifth part runs on a Redis cluster or under Sentinels. The last two hold the faults that take
+# long and are not drawn by weight, and a fail-over done by the servers themselves.
+for ((seed = 1; seed <= parts + 2; seed++)); do
   result=$dir/part-$(printf '%03d' "$seed").json
   if [ -s "$result" ]; then
-    echo "part $seed of $parts is done"
+    echo "part $seed of $((parts + 2)) is done"
     continue
   fi
-  options=()
-  if ((seed % 10 == 9)); then options+=(--topology cluster); fi
-  if ((seed == parts)); then options+=(--faults F23,F32,F33,F30 --queues 200); fi
-  count=$part
-  if ((seed == parts)); then count=8; fi
-  echo "part $seed of $parts, $(date -u +%H:%M:%S)"
+  options=() count=$part tried=$program
+  case $((seed % 10)) in
+    4) options+=(--topology sentinel) ;;
+    9) options+=(--topology cluster) ;;
+  esac
+  if ((seed == parts + 1)); then
+    options=(--faults F23,F32 --in-order --queues "${CHAOS_QUEUES:-10000}" --patience 10m) count=2
+    # Thousands of projects are made: in a release build where there is one.
+    if [ -x "$other" ]; then tried=$other; fi
+  elif ((seed == parts + 2)); then
+    options=(--faults F8,F1 --in-order --topology sentinel) count=4
+  fi
+  # Rolling restarts change to this build and back.
+  if [ -x "$other" ]; then options+=(--other-binary "$other"); fi
+  echo "part $seed of $((parts + 2)), $(date -u +%H:%M:%S)"
   # A broken promise (1) is a result, and the parts after it are run as well.
-  "$program" chaos --seed "$seed" --duration 2h --faults-max "$count" --hold 2s --gap 500ms \
+  "$tried" chaos --seed "$seed" --duration 2h --faults-max "$count" --hold 2s --gap 500ms \
     --output "$result.part" "${options[@]}" || [ $? -eq 1 ]
   mv "$result.part" "$result"
 done
@@ -42,7 +59,7 @@ table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 verdict=0
 {
-  echo "Commit $(git rev-parse --short=12 HEAD), $(date -u +%Y-%m-%d), debug build;" \
+  echo "Commit $(cat "$dir/commit"), $(date -u +%Y-%m-%d), debug build;" \
     "$(nproc) processors ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1))," \
     "$(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB, $(uname -sr)."
   echo

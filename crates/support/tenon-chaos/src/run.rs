@@ -15,6 +15,8 @@ use crate::stage::{Parts, RUNS_IN_FLIGHT_MAX, Stage};
 const AFTERMATH: Duration = Duration::from_secs(3);
 /// How much longer it goes on until every client is served again; on a busy machine that takes time.
 const ALIVE_MAX: Duration = Duration::from_secs(60);
+/// What a takeover is given before the next fault: a lease, a look for lapsed ones, a start.
+const TAKEOVER: Duration = Duration::from_secs(4);
 /// How long the load goes on before the first fault.
 const PRELUDE: Duration = Duration::from_millis(1_500);
 
@@ -102,7 +104,11 @@ async fn suffer(
         };
         tell(&format!("{}: {fault}", number + 1));
         fault.suffer(stage, &mut rng, &plan.scale).await?;
-        let gap = rng.random_range(0.2..=1.0) * plan.gap.as_secs_f64();
+        let mut gap = rng.random_range(0.2..=1.0) * plan.gap.as_secs_f64();
+        // Half of the takeovers are left alone, to see how long they take when nothing else breaks.
+        if fault.takes_workers() && rng.random_bool(0.5) {
+            gap += TAKEOVER.as_secs_f64();
+        }
         tokio::time::sleep(Duration::from_secs_f64(gap)).await;
         if Instant::now() >= until {
             break;

@@ -13,6 +13,8 @@ pub(super) struct Repeat {
     pub fault: usize,
     /// From the fault, or the call if that came later, until it was made again.
     pub takeover_ms: u64,
+    /// Whether another fault began before it was made again.
+    pub is_disturbed: bool,
 }
 
 impl Seen<'_> {
@@ -43,7 +45,10 @@ impl Seen<'_> {
             };
             counts[fault] += 1;
             let since = former.at_ms.max(self.faults[fault].at_ms);
-            repeats.push(Repeat { fault, takeover_ms: next.at_ms.saturating_sub(since) });
+            let takeover_ms = next.at_ms.saturating_sub(since);
+            let is_disturbed =
+                self.faults.get(fault + 1).is_some_and(|other| other.at_ms < next.at_ms);
+            repeats.push(Repeat { fault, takeover_ms, is_disturbed });
         }
         for (fault, repeats) in counts.into_iter().enumerate() {
             if repeats > limits.repeats_max {

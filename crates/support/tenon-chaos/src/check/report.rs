@@ -126,8 +126,12 @@ pub struct Row {
     pub lost: usize,
     /// Calls that were made again because of it.
     pub duplicated: usize,
-    /// From the fault until what a worker had in its hands was called again elsewhere, sorted.
+    /// From the fault until what a worker had in its hands was called again elsewhere, sorted;
+    /// where nothing else broke meanwhile.
     pub takeover_ms: Vec<u64>,
+    /// The same where the next fault began before.
+    #[serde(default)]
+    pub disturbed_takeover_ms: Vec<u64>,
     /// From its end until a request that was made after it was at work, sorted.
     pub recovery_ms: Vec<u64>,
 }
@@ -141,8 +145,10 @@ impl Row {
         self.lost += other.lost;
         self.duplicated += other.duplicated;
         self.takeover_ms.extend(other.takeover_ms);
+        self.disturbed_takeover_ms.extend(other.disturbed_takeover_ms);
         self.recovery_ms.extend(other.recovery_ms);
         self.takeover_ms.sort_unstable();
+        self.disturbed_takeover_ms.sort_unstable();
         self.recovery_ms.sort_unstable();
     }
 }
@@ -218,9 +224,9 @@ impl fmt::Display for Verdict {
         rows.sort_by_key(|row| place(&row.fault));
         writeln!(
             f,
-            "| Fault | injected | accepted | lost | duplicated | takeover p50 / p99, ms | recovery p50 / max, ms |"
+            "| Fault | injected | accepted | lost | duplicated | takeover p50 / p99, ms | amid the next fault p50 / max, ms | recovery p50 / max, ms |"
         )?;
-        writeln!(f, "|---|---:|---:|---:|---:|---:|---:|")?;
+        writeln!(f, "|---|---:|---:|---:|---:|---:|---:|---:|")?;
         let mut all = Row { fault: "all".to_owned(), ..Row::default() };
         for row in rows {
             write_row(f, &row)?;
@@ -259,13 +265,15 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
     let text = |ms: Option<u64>| ms.map_or("-".to_owned(), |ms| ms.to_string());
     writeln!(
         f,
-        "| {title} | {} | {} | {} | {} | {} / {} | {} / {} |",
+        "| {title} | {} | {} | {} | {} | {} / {} | {} / {} | {} / {} |",
         row.injected,
         row.accepted,
         row.lost,
         row.duplicated,
         text(percentile(&row.takeover_ms, 50)),
         text(percentile(&row.takeover_ms, 99)),
+        text(percentile(&row.disturbed_takeover_ms, 50)),
+        text(row.disturbed_takeover_ms.last().copied()),
         text(percentile(&row.recovery_ms, 50)),
         text(row.recovery_ms.last().copied()),
     )

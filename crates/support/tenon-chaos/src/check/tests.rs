@@ -167,6 +167,17 @@ fn a_fault_explains_that_a_call_is_repeated() {
 }
 
 #[test]
+fn a_takeover_amid_the_next_fault_is_counted_apart() {
+    let record = Record::default().asked().accepted().called(1, "k").fault("F1").broken(1);
+    let record = record.healed("F1").later(1_000).fault("F15").later(4_000);
+    let verdict = record.called(2, "k").answered(2).healed("F15").well();
+    assert_eq!(verdict.violations, []);
+    assert_eq!(verdict.rows[0].duplicated, 1);
+    assert!(verdict.rows[0].takeover_ms.is_empty());
+    assert_eq!(verdict.rows[0].disturbed_takeover_ms, [5_040]);
+}
+
+#[test]
 fn without_a_fault_nothing_explains_it() {
     let verdict = sound().called(2, "k").answered(2).well();
     assert_eq!(verdict.violations, [Violation::Unexplained("run-1/step".to_owned())]);

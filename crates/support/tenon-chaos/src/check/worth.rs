@@ -86,14 +86,17 @@ impl Seen<'_> {
             }
             for repeat in repeats.iter().filter(|repeat| repeat.fault == place) {
                 row.duplicated += 1;
-                if fault.takes_workers {
-                    row.takeover_ms.push(repeat.takeover_ms);
+                match (fault.takes_workers, repeat.is_disturbed) {
+                    (true, false) => row.takeover_ms.push(repeat.takeover_ms),
+                    (true, true) => row.disturbed_takeover_ms.push(repeat.takeover_ms),
+                    (false, _) => {}
                 }
             }
             row.recovery_ms.extend(self.recovery(fault.until_ms));
         }
         for row in rows.values_mut() {
             row.takeover_ms.sort_unstable();
+            row.disturbed_takeover_ms.sort_unstable();
             row.recovery_ms.sort_unstable();
         }
         order.into_iter().filter_map(|id| rows.remove(id)).collect()
