@@ -2,6 +2,7 @@
 //! has one conformance suite in `tenon-testkit`, run on every adapter.
 
 pub mod blobs;
+pub mod call_pools;
 pub mod calls;
 pub mod control;
 pub mod coordination;

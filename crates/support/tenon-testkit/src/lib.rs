@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod blob_suite;
+pub mod call_pool_suite;
 pub mod coordination_suite;
 pub mod fakes;
 pub mod history_checker;

@@ -104,12 +104,12 @@ end
 local deadlines, owners, fence = {}, {}, nil
 
 local function lease(name, entries)
-  local plain = fence .. '\0' .. name
+  local plain = owner_of(fence, 0, name)
   for _, entry in ipairs(entries) do
     local id, owner = entry, plain
     if #entry > 16 then
       id = string.sub(entry, 1, 16)
-      owner = fence .. string.sub(entry, 17, 17) .. name
+      owner = owner_of(fence, string.byte(entry, 17), name)
     end
     deadlines[#deadlines + 1] = now + ttl
     deadlines[#deadlines + 1] = id

@@ -1,6 +1,6 @@
 //! Rules on what happens when the service forgets, or belongs to another generation.
 
-use tenon_exec::ports::queue::{Error, Fence, Generation, Lease, Push, Source, Terms};
+use tenon_exec::ports::queue::{Beat, Error, Fence, Generation, Lease, Push, Source, Terms};
 
 use super::{A_MOMENT, Bench, Harness, LONG, SHORT, ask, push_now};
 
@@ -33,12 +33,14 @@ pub async fn a_queue_that_forgot_asks_for_recovery(harness: &impl Harness) {
     let shard = bench.shard();
     assert!(is_stale(handle.push(&[(name.clone(), push_now(lease.run))]).await));
     assert!(is_stale(handle.claim(&bench.source(), &ask(1, LONG)).await));
-    assert!(is_stale(handle.beat(shard, &[(name.clone(), lease)], LONG).await));
+    let beat = Beat { queue: name.clone(), lease, order: None };
+    assert!(is_stale(handle.beat(shard, &[beat], LONG).await));
     assert!(is_stale(handle.ack(shard, &[lease]).await));
     assert!(is_stale(handle.nack(shard, &[(lease, None)]).await));
     assert!(is_stale(handle.reap(shard).await));
     assert!(is_stale(handle.remove(name, &[lease.run]).await));
     assert!(is_stale(handle.known(name, &[lease.run]).await));
+    assert!(is_stale(handle.locate(name, lease.run).await));
     assert!(is_stale(handle.depth(name).await));
     assert!(is_stale(handle.set_terms(&[(name.clone(), Terms::default())]).await));
     assert!(is_stale(handle.overview(shard, 0).await));
