@@ -15,6 +15,7 @@
 //! | "is it known" in `push` | `pushing_twice_keeps_one`, `repeating_changes_nothing` |
 //! | a counter that grows | `fences_grow_with_every_claim`, `a_zombie_cannot_finish_a_reclaimed_job` |
 //! | a job costs one over the weight | `weights_share_the_claims` |
+//! | the length of a round | `turns_are_short_where_many_wait` |
 //! | who left ahead of the others is remembered | `who_drains_now_and_then_gains_nothing` |
 //! | running jobs count against `running_max` | `no_more_run_than_the_terms_allow` |
 //! | the lowest id of a lane goes first | `a_lane_is_in_order_however_it_was_pushed`, `a_lower_id_goes_before_one_that_is_delayed` |
@@ -119,6 +120,7 @@ macro_rules! queue_suite {
             large_batches_are_taken_whole,
             queues_that_wait_share_a_claim,
             turns_go_round_until_the_claim_is_full,
+            turns_are_short_where_many_wait,
             weights_share_the_claims,
             a_flood_does_not_keep_others_waiting,
             who_drains_now_and_then_gains_nothing,

@@ -29,6 +29,13 @@ const SHUT_MS: u64 = 10_000;
 /// When queues that wait for leases without a known lane are looked at again, in ms.
 const LOOK_AGAIN_MS: i64 = 500;
 
+/// About so many jobs are taken in a round, in which each queue that waits has one turn: where many
+/// wait, turns are shorter, so that the last one is served soon, too.
+const JOBS_OF_ROUND: usize = 1_024;
+
+/// Turns are not shortened below so many jobs: `tenon-redis` pays for each turn, and both do the same.
+const JOBS_OF_TURN_MIN: usize = 4;
+
 /// Buckets of starts that are kept before the full ones are dropped.
 const BUCKETS_MAX: usize = 1_024;
 
@@ -174,6 +181,8 @@ impl ShardState {
     fn claim_shared(&mut self, ask: &Ask, grant: &mut Grant) -> bool {
         // A queue whose turn gave nothing has only jobs that wait for their lanes.
         let mut barren: Vec<Name> = Vec::new();
+        let fair = (JOBS_OF_ROUND / self.turns.len().max(1)).max(JOBS_OF_TURN_MIN);
+        grant.of_turn = grant.of_turn.min(fair);
         while grant.jobs.len() < grant.max {
             let is_asked = |entry: &&(Time, Name)| {
                 !ask.except.contains(&entry.1) && !barren.contains(&entry.1)

@@ -136,7 +136,8 @@ pub struct Ask {
     /// At most so many jobs, all queues together.
     pub max: usize,
     /// At most so many jobs in one turn of a queue, so that a claim is shared between queues that
-    /// wait; turns go round until `max` is reached.
+    /// wait; turns go round until `max` is reached. Where many queues of the shard wait, turns are
+    /// shorter, so that a round of all of them stays short.
     pub max_of_queue: usize,
     /// How long the jobs are leased.
     pub ttl: Duration,
