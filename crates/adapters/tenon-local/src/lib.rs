@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod call_pools;
 mod coordination;
 mod in_flight;
 mod membership;
@@ -7,6 +8,7 @@ mod plan_cache;
 mod queue;
 mod quotas;
 
+pub use call_pools::LocalCallPools;
 pub use coordination::LocalCoordination;
 pub use in_flight::InFlightFile;
 pub use membership::LocalMembership;

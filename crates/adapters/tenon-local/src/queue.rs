@@ -13,9 +13,10 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tenon_domain::{Clock, QueueName, RunId};
 use tenon_exec::news::Newsboard;
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{
-    Ask, Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, News, Push, QueueState, Shard,
-    Source, Terms,
+    Ask, Beat, Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, News, Push, QueueState,
+    Shard, Source, Terms, Whereabouts,
 };
 
 use self::state::{Lapse, Now, ShardState};
@@ -30,6 +31,8 @@ const PAGE: usize = 500;
 /// queues with [`LocalQueue::handle`].
 pub struct LocalQueue {
     service: Arc<Service>,
+    /// Whom its claims are noted for.
+    member: MemberId,
     /// The generation this handle believes in, plus one; 0 for none.
     generation: AtomicU64,
     news: Arc<Newsboard>,
@@ -67,6 +70,13 @@ impl LocalQueue {
         Self::of(service)
     }
 
+    /// The same handle, whose claims are noted for `member`.
+    #[must_use]
+    pub fn for_member(mut self, member: MemberId) -> Self {
+        self.member = member;
+        self
+    }
+
     /// Another handle on the same queues, that has no generation yet.
     #[must_use]
     pub fn handle(&self) -> Self {
@@ -79,7 +89,7 @@ impl LocalQueue {
         boards.retain(|board| board.strong_count() > 0);
         boards.push(Arc::downgrade(&news));
         drop(boards);
-        Self { service, generation: AtomicU64::new(0), news }
+        Self { service, member: MemberId::draw(), generation: AtomicU64::new(0), news }
     }
 
     /// Forgets everything, as a restart of the process would. For fault tests.
@@ -161,6 +171,10 @@ impl JobQueue for LocalQueue {
         u16::try_from(self.service.shards.len()).expect("they were counted by a u16")
     }
 
+    fn member(&self) -> MemberId {
+        self.member
+    }
+
     fn shard_of(&self, queue: &QueueName) -> Shard {
         Shard::of(queue, self.shards())
     }
@@ -171,8 +185,12 @@ impl JobQueue for LocalQueue {
 
     async fn install_generation(&self, generation: Generation) -> Result<(), Error> {
         self.service.generation.fetch_max(to_cell(generation), Ordering::SeqCst);
-        self.generation.fetch_max(to_cell(generation), Ordering::SeqCst);
+        self.use_generation(generation);
         Ok(())
+    }
+
+    fn use_generation(&self, generation: Generation) {
+        self.generation.fetch_max(to_cell(generation), Ordering::SeqCst);
     }
 
     async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {
@@ -197,18 +215,19 @@ impl JobQueue for LocalQueue {
             Source::Dedicated(queue) => self.shard_of(queue),
         };
         // All 2^32 fences of a generation may be used up: only a new one gives more.
-        self.with_state(shard, |state| state.claim(source, ask, lapse, now))?
+        self.with_state(shard, |state| state.claim(source, ask, self.member, lapse, now))?
             .ok_or_else(|| self.stale(shard))
     }
 
     async fn beat(
         &self,
         shard: Shard,
-        leases: &[(QueueName, Lease)],
+        leases: &[Beat],
         ttl: Duration,
     ) -> Result<Vec<RunId>, Error> {
         let now = self.now();
-        self.with_state(shard, |state| state.beat(leases, lapse_in(now, ttl), now))
+        let lapse = lapse_in(now, ttl);
+        self.with_state(shard, |state| state.beat(leases, self.member, lapse, now))
     }
 
     async fn ack(&self, shard: Shard, leases: &[Lease]) -> Result<(), Error> {
@@ -235,6 +254,11 @@ impl JobQueue for LocalQueue {
         self.with_state(self.shard_of(queue), |state| {
             runs.iter().map(|run| state.knows(queue, run)).collect()
         })
+    }
+
+    async fn locate(&self, queue: &QueueName, run: RunId) -> Result<Whereabouts, Error> {
+        let now = self.now();
+        self.with_state(self.shard_of(queue), |state| state.locate(queue, run, now))
     }
 
     async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {

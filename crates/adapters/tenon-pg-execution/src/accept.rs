@@ -98,16 +98,19 @@ pub async fn insert(connection: &mut PgConnection, jobs: &[&Job]) -> Result<(), 
     for job in jobs {
         columns.push(job);
     }
+    // In the select list, as the results are: see `commit.rs`.
     sqlx::query!(
         r#"INSERT INTO job (run_id, project_id, workflow_id, version_id, user_id, trigger, mode,
                           input, input_blob, reply_to, replay_of, accepted_at, has_progress,
                           "grant", credential_id, configuration_id, installation,
                           installation_blob, priority, lane, lane_max)
-         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[],
-                              $6::smallint[], $7::smallint[], $8::bytea[], $9::bytea[],
-                              $10::text[], $11::uuid[], $12::timestamptz[], $13::boolean[],
-                              $14::text[], $15::uuid[], $16::uuid[], $17::bytea[],
-                              $18::bytea[], $19::smallint[], $20::bytea[], $21::smallint[])
+         SELECT UNNEST($1::uuid[]), UNNEST($2::uuid[]), UNNEST($3::uuid[]), UNNEST($4::uuid[]),
+                UNNEST($5::text[]), UNNEST($6::smallint[]), UNNEST($7::smallint[]),
+                UNNEST($8::bytea[]), UNNEST($9::bytea[]), UNNEST($10::text[]),
+                UNNEST($11::uuid[]), UNNEST($12::timestamptz[]), UNNEST($13::boolean[]),
+                UNNEST($14::text[]), UNNEST($15::uuid[]), UNNEST($16::uuid[]),
+                UNNEST($17::bytea[]), UNNEST($18::bytea[]), UNNEST($19::smallint[]),
+                UNNEST($20::bytea[]), UNNEST($21::smallint[])
          ON CONFLICT (run_id) DO NOTHING"#,
         &columns.runs,
         &columns.projects,

@@ -145,14 +145,16 @@ async fn append(pool: &PgPool, calls: &[ProxyCall]) -> Result<(), sqlx::Error> {
     for call in calls {
         columns.push(call);
     }
+    // In the select list, as the results are: see `commit.rs`.
     sqlx::query!(
         "INSERT INTO proxy_call (call_id, project_id, user_id, integration_id, credential_id,
                                  method, host, path, status, problem, started_at, duration_us,
                                  request_bytes, response_bytes, is_complete, attempts)
-         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[],
-                              $6::text[], $7::text[], $8::text[], $9::smallint[], $10::text[],
-                              $11::timestamptz[], $12::bigint[], $13::bigint[], $14::bigint[],
-                              $15::boolean[], $16::integer[])
+         SELECT UNNEST($1::uuid[]), UNNEST($2::uuid[]), UNNEST($3::text[]), UNNEST($4::uuid[]),
+                UNNEST($5::uuid[]), UNNEST($6::text[]), UNNEST($7::text[]), UNNEST($8::text[]),
+                UNNEST($9::smallint[]), UNNEST($10::text[]), UNNEST($11::timestamptz[]),
+                UNNEST($12::bigint[]), UNNEST($13::bigint[]), UNNEST($14::bigint[]),
+                UNNEST($15::boolean[]), UNNEST($16::integer[])
          ON CONFLICT DO NOTHING",
         &columns.ids,
         &columns.projects,

@@ -80,15 +80,18 @@ async fn insert_results(
     for row in rows {
         columns.push(row);
     }
+    // In the select list the arrays are read side by side. In FROM each goes through a store of its
+    // own first, which is a third of what the statement costs.
     sqlx::query!(
         "INSERT INTO step_result (run_id, project_id, step, iteration, attempt, kind, status,
                                   started_at, duration_us, input, input_blob, output,
                                   output_blob, error, retry_at, logs, logs_dropped, pauses)
-         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::integer[],
-                              $6::text[], $7::smallint[], $8::timestamptz[], $9::bigint[],
-                              $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[],
-                              $14::bytea[], $15::timestamptz[], $16::bytea[], $17::integer[],
-                              $18::integer[])
+         SELECT UNNEST($1::uuid[]), UNNEST($2::uuid[]), UNNEST($3::text[]), UNNEST($4::bytea[]),
+                UNNEST($5::integer[]), UNNEST($6::text[]), UNNEST($7::smallint[]),
+                UNNEST($8::timestamptz[]), UNNEST($9::bigint[]), UNNEST($10::bytea[]),
+                UNNEST($11::bytea[]), UNNEST($12::bytea[]), UNNEST($13::bytea[]),
+                UNNEST($14::bytea[]), UNNEST($15::timestamptz[]), UNNEST($16::bytea[]),
+                UNNEST($17::integer[]), UNNEST($18::integer[])
          ON CONFLICT DO NOTHING",
         &columns.runs,
         &columns.projects,

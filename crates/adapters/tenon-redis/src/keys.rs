@@ -35,6 +35,7 @@
 //! | `{reg}:projects` | plan cache | set of project ids (16 bytes) | none |
 //! | `quota:{<project>:<connector>}:<bucket>:<window ms>` | quotas | hash: number of the tenth to calls | the window and two tenths |
 //! | `quota:{<project>:<connector>}:<bucket>:b` | quotas | string: blocked until, ms | until then, at most a day |
+//! | `pool:{<project>:<integration>}` | call pools | hash of worker (16 bytes) to the slots it holds and wants | two leases |
 //! | `{reg}:filled` | plan cache | string: a sealed mark once everything was put | none |
 //! | `value:{<secret>}` | shared values | hash: `version`, `value` sealed twice | minutes |
 //!
@@ -44,6 +45,7 @@
 
 use sha2::{Digest as _, Sha256};
 use tenon_domain::{EndUserId, ProjectId, SecretId, VersionId, WorkflowId};
+use tenon_exec::ports::call_pools::Pool;
 use tenon_exec::ports::coordination::ReplyAddress;
 use tenon_exec::ports::queue::Shard;
 
@@ -117,6 +119,11 @@ fn quota(bucket: &str) -> String {
     let end = bucket.match_indices(':').nth(1).map_or(bucket.len(), |(at, _)| at);
     let (shared, own) = bucket.split_at(end);
     format!("quota:{{{shared}}}{own}")
+}
+
+/// The calls of a project to a connector.
+pub(crate) fn pool(pool: &Pool) -> String {
+    format!("pool:{{{}:{}}}", pool.project, pool.integration)
 }
 
 /// A workflow version.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod call_pools;
 mod connection;
 mod coordination;
 mod incarnation;
@@ -15,6 +16,7 @@ mod sentinel;
 mod shared_values;
 mod subscriber;
 
+pub use call_pools::RedisCallPools;
 pub use connection::{Endpoint, InvalidEndpoint, Redis};
 pub use coordination::{REPLY_BYTES_MAX, RedisCoordination};
 pub use incarnation::RedisIncarnation;

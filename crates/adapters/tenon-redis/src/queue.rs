@@ -14,14 +14,13 @@ use futures::future::join_all;
 use redis::{Cmd, FromRedisValue, Script, Value, from_redis_value};
 use tenon_domain::{QueueName, RunId};
 use tenon_exec::news::Newsboard;
-use tenon_exec::ports::queue::Push;
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{
-    Ask, Claimed, ClaimedJob, Depth, DueMs, Error, Fence, Generation, JobQueue, Lease, News,
-    QueueState, Shard, Source, Terms,
+    AHEAD_MAX, Ask, Beat, Claimed, ClaimedJob, Depth, DueMs, Error, Fence, Generation, JobQueue,
+    LOOK_MAX, Lease, News, Push, QueueState, Shard, Source, Terms, Whereabouts,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use self::wire::PushBatch;
 use crate::connection::{CallError, Redis};
@@ -45,8 +44,8 @@ pub struct RedisQueue {
     shards: u16,
     /// The generation this handle believes in, plus one; 0 for none.
     generation: AtomicU64,
-    /// Tells its own news from those of others.
-    nonce: Uuid,
+    /// Whom its claims are noted for. Tells its own news from those of others, too.
+    member: MemberId,
     news: Arc<Newsboard>,
 }
 
@@ -55,16 +54,22 @@ type Answer = std::vec::IntoIter<Value>;
 
 impl RedisQueue {
     /// Makes a handle that has no generation yet, on queues in so many shards (at least 1), and
-    /// listens for news on a task of `tasks` until `stop`.
+    /// listens for news on a task of `tasks` until `stop`. No other handle may be of the same
+    /// `member`: it would not hear of what this one pushes.
     #[must_use]
-    pub fn new(redis: Redis, shards: u16, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+    pub fn new(
+        redis: Redis,
+        shards: u16,
+        member: MemberId,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
         let news = Arc::new(Newsboard::default());
-        let nonce = Uuid::new_v4();
         let board = Arc::clone(&news);
         subscriber::spawn(&redis, vec![keys::NUDGE.to_owned()], tasks, stop, move |heard| {
             match heard {
                 subscriber::News::Connected => board.post_any(),
-                subscriber::News::Message { payload, .. } => hear(&board, nonce, payload),
+                subscriber::News::Message { payload, .. } => hear(&board, member, payload),
             }
         });
         Self {
@@ -72,7 +77,7 @@ impl RedisQueue {
             scripts: QueueScripts::new(),
             shards: shards.max(1),
             generation: AtomicU64::new(0),
-            nonce,
+            member,
             news,
         }
     }
@@ -100,7 +105,7 @@ impl RedisQueue {
         let tag = keys::shard(shard);
         let mut call = redis::cmd("EVALSHA");
         call.arg(script.get_hash()).arg(1).arg(&tag);
-        call.arg(mine.0).arg(self.nonce.as_bytes().as_slice());
+        call.arg(mine.0).arg(self.member.0.as_bytes().as_slice());
         write(&mut call);
         for is_retry in [false, true] {
             let answer: Vec<Value> = self.redis.call(script, &call).await.map_err(fail(action))?;
@@ -177,9 +182,9 @@ fn queue_state(row: OverviewRow) -> QueueState {
 }
 
 /// News of another process; its own were posted when they were made.
-fn hear(board: &Newsboard, nonce: Uuid, payload: &[u8]) {
+fn hear(board: &Newsboard, member: MemberId, payload: &[u8]) {
     let Some((sender, bytes)) = payload.split_at_checked(16) else { return };
-    if sender == nonce.as_bytes() {
+    if sender == member.0.as_bytes() {
         return;
     }
     match wire::source(bytes) {
@@ -219,6 +224,10 @@ impl JobQueue for RedisQueue {
         self.shards
     }
 
+    fn member(&self) -> MemberId {
+        self.member
+    }
+
     fn shard_of(&self, queue: &QueueName) -> Shard {
         Shard::of(queue, self.shards)
     }
@@ -244,12 +253,16 @@ impl JobQueue for RedisQueue {
             .await
             .map_err(fail(ACTION))?;
         tracing::debug!(held, installed = generation.0, "installed a queue generation");
-        self.generation.fetch_max(u64::from(generation.0) + 1, Ordering::SeqCst);
+        self.use_generation(generation);
         // Shards that are no more: nobody else would empty them.
         for shard in (self.shards..former_shards).map(Shard) {
             self.reset(ACTION, &keys::shard(shard), generation).await?;
         }
         Ok(())
+    }
+
+    fn use_generation(&self, generation: Generation) {
+        self.generation.fetch_max(u64::from(generation.0) + 1, Ordering::SeqCst);
     }
 
     async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {
@@ -289,7 +302,7 @@ impl JobQueue for RedisQueue {
     async fn beat(
         &self,
         shard: Shard,
-        leases: &[(QueueName, Lease)],
+        leases: &[Beat],
         ttl: Duration,
     ) -> Result<Vec<RunId>, Error> {
         const ACTION: &str = "extend leases";
@@ -297,11 +310,12 @@ impl JobQueue for RedisQueue {
         for batch in leases.chunks(BATCH_MAX) {
             let write = |call: &mut Cmd| {
                 call.arg(millis(ttl));
-                wire::write_leases_by_queue(batch, call);
+                wire::write_beats_by_queue(batch, call);
             };
             let (_, mut answer) = self.run(ACTION, &self.scripts.beat, shard, write).await?;
             let ids: Vec<Vec<u8>> = decode(ACTION, answer.next())?;
             lost.extend(ids.iter().filter_map(|id| wire::run_id(id)));
+            self.post(ACTION, answer.next())?;
         }
         Ok(lost)
     }
@@ -364,6 +378,25 @@ impl JobQueue for RedisQueue {
         Ok(known)
     }
 
+    async fn locate(&self, queue: &QueueName, run: RunId) -> Result<Whereabouts, Error> {
+        const ACTION: &str = "find a job";
+        let write = |call: &mut Cmd| {
+            write_runs(queue, &[run], call);
+            call.arg(LOOK_MAX).arg(AHEAD_MAX);
+        };
+        let shard = self.shard_of(queue);
+        let (_, mut answer) = self.run(ACTION, &self.scripts.locate, shard, write).await?;
+        Ok(wire::whereabouts((
+            decode(ACTION, answer.next())?,
+            decode(ACTION, answer.next())?,
+            decode(ACTION, answer.next())?,
+            decode(ACTION, answer.next())?,
+            decode(ACTION, answer.next())?,
+            decode(ACTION, answer.next())?,
+            decode(ACTION, answer.next())?,
+        )))
+    }
+
     async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {
         const ACTION: &str = "count jobs";
         let write = |call: &mut Cmd| write_runs(queue, &[], call);
@@ -411,7 +444,7 @@ impl JobQueue for RedisQueue {
     }
 
     async fn call_for_help(&self, source: &Source) {
-        let mut message = self.nonce.as_bytes().to_vec();
+        let mut message = self.member.0.as_bytes().to_vec();
         message.extend(wire::source_bytes(source));
         let publish = redis::cmd("PUBLISH").arg(keys::NUDGE).arg(message).take();
         if let Err(error) = self.redis.command::<Value>(&publish).await {

@@ -34,6 +34,7 @@ pub(crate) struct QueueScripts {
     pub(crate) reap: Script,
     pub(crate) remove: Script,
     pub(crate) known: Script,
+    pub(crate) locate: Script,
     pub(crate) depth: Script,
     pub(crate) overview: Script,
     pub(crate) set_terms: Script,
@@ -53,6 +54,7 @@ impl QueueScripts {
             reap: shard_script!("turns", "lanes", "held", "reap"),
             remove: shard_script!("turns", "lanes", "held", "remove"),
             known: shard_script!("turns", "lanes", "known"),
+            locate: shard_script!("turns", "lanes", "locate"),
             depth: shard_script!("turns", "depth"),
             overview: shard_script!("turns", "overview"),
             set_terms: shard_script!("turns", "set_terms"),
@@ -64,6 +66,11 @@ impl QueueScripts {
 /// Takes from buckets of a connector.
 pub(crate) fn take_quota() -> Script {
     script!("take_quota")
+}
+
+/// Says what a worker uses and wants of a pool of slots.
+pub(crate) fn bid_pool() -> Script {
+    script!("bid_pool")
 }
 
 /// Blocks a bucket.

@@ -59,7 +59,7 @@ pub struct QueuePlan {
     /// Runs that may start in a second, with as many saved up; `None` is without limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_per_second: Option<f64>,
-    /// Calls of steps that one worker process has under way at a time to one connector; `None` is
+    /// Calls of steps that are under way at a time to one connector, over all workers; `None` is
     /// the installation's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_connector_max: Option<u32>,

@@ -81,6 +81,7 @@ fn micros(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RunId;
 
     #[test]
     fn before_the_first_look_it_is_the_machines() {
@@ -100,5 +101,15 @@ mod tests {
         assert!(late >= SignedDuration::ZERO && late < SignedDuration::from_mins(1), "{late}");
         let ahead = clock.ahead().expect("it was set") - SignedDuration::from_hours(1);
         assert!(ahead.abs() < SignedDuration::from_mins(1), "{ahead}");
+    }
+
+    #[test]
+    fn ids_of_runs_sort_as_they_are_drawn() {
+        let clock = SharedClock::default();
+        let runs: Vec<RunId> = (0..10_000).map(|_| RunId::accepted_now(&clock)).collect();
+        assert!(runs.is_sorted());
+        let drawn = runs[0].drawn_at().expect("they say when");
+        assert!(RunId::first_at(drawn) <= runs[0]);
+        assert!(drawn.duration_since(clock.now()).abs() < SignedDuration::from_mins(1));
     }
 }

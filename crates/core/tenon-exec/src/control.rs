@@ -14,7 +14,8 @@ use crate::intake::{Intake, Refused, push_all, push_of, sign};
 use crate::ports::control::{Error, ReplayFrom, RunControl, TestRun};
 use crate::ports::coordination::Coordination;
 use crate::ports::history::{HistoryReader, Payload, RunStatus, TriggerKind};
-use crate::ports::queue::{self, JobQueue};
+use crate::ports::membership::{MemberId, Membership};
+use crate::ports::queue::{self, JobQueue, Whereabouts};
 use crate::ports::store::{Accept, InstallationScope, Job, JobOrder, JobStore, RunMode};
 use crate::why::{self, Facts, QueueFacts, Why};
 
@@ -23,9 +24,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Records that are looked at to say why a run waits.
 const LATEST_STEPS: usize = 100;
-
-/// Pages of queues that are looked through for whether one is paused.
-const OVERVIEW_PAGES_MAX: usize = 20;
 
 /// How long the queue may take to say where a run is.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(2);
@@ -43,6 +41,8 @@ pub struct Control {
     pub history: Arc<dyn HistoryReader>,
     /// Where runs wait.
     pub queue: Arc<dyn JobQueue>,
+    /// Who works on them.
+    pub membership: Arc<dyn Membership>,
     /// How workers hear of a cancel.
     pub coordination: Arc<dyn Coordination>,
     /// Signs that a replay may use the accounts of its user; without it replays get no grant.
@@ -174,20 +174,19 @@ impl Control {
         run: RunId,
     ) -> Result<QueueFacts, queue::Error> {
         let name = QueueName::of_project(project);
-        let known = self.queue.known(&name, &[run]).await?;
+        let place = self.queue.locate(&name, run).await?;
         let depth = self.queue.depth(&name).await?;
-        let shard = self.queue.shard_of(&name);
-        let mut is_paused = false;
-        for page in 0..OVERVIEW_PAGES_MAX {
-            let states = self.queue.overview(shard, page).await?;
-            let ours = states.iter().find(|state| state.queue == name);
-            if states.is_empty() || ours.is_some() {
-                is_paused = ours.is_some_and(|state| state.is_paused);
-                break;
-            }
-        }
-        let is_known = known.first().copied().unwrap_or(false);
-        Ok(QueueFacts { is_known, depth, is_paused })
+        let worker = match &place {
+            Whereabouts::Running { member: Some(member), .. } => self.address_of(*member).await,
+            _ => None,
+        };
+        Ok(QueueFacts { place, worker, depth })
+    }
+
+    /// Where a worker is; `None` where that cannot be known.
+    async fn address_of(&self, id: MemberId) -> Option<String> {
+        let members = self.membership.members().await.ok()?;
+        members.into_iter().find(|member| member.id == id).map(|member| member.address)
     }
 
     /// Ends the open runs of an installation that were accepted up to `until`, because its account

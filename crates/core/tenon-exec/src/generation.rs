@@ -6,7 +6,7 @@ use crate::ports::queue::JobQueue;
 /// has raised it. Does nothing while the service carries none: the controller then raises it.
 pub async fn adopt_generation(queue: &dyn JobQueue) {
     if let Ok(Some(generation)) = queue.generation().await {
-        let _ = queue.install_generation(generation).await;
+        queue.use_generation(generation);
     }
 }
 

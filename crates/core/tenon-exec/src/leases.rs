@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
 use crate::ports::in_flight::InFlightLog;
-use crate::ports::queue::{Fence, JobQueue, Lease, Shard};
+use crate::ports::queue::{Beat, Fence, JobQueue, Lease, Shard};
+use crate::ports::store::JobOrder;
 
 /// How much earlier than the queue we consider a lease lost.
 const SAFETY_MARGIN: Duration = Duration::from_millis(500);
@@ -21,6 +22,8 @@ const SAFETY_MARGIN: Duration = Duration::from_millis(500);
 struct Held {
     fence: Fence,
     queue: QueueName,
+    /// Known once the job was read.
+    order: Option<JobOrder>,
     deadline: Instant,
     abandon: CancellationToken,
 }
@@ -45,6 +48,7 @@ impl Leases {
         let held = Held {
             fence: lease.fence,
             queue: queue.clone(),
+            order: None,
             deadline: Instant::now() + ttl.saturating_sub(SAFETY_MARGIN),
             abandon: abandon.clone(),
         };
@@ -55,6 +59,15 @@ impl Leases {
             former.abandon.cancel();
         }
         abandon
+    }
+
+    /// Takes note of the order of a job that was read. Its beats tell it from then on, so that a
+    /// queue that forgot the job knows its lane again.
+    pub fn learn(&self, lease: Lease, order: JobOrder) {
+        let mut held = self.held.lock();
+        if let Some(entry) = held.get_mut(&lease.run).filter(|entry| entry.fence == lease.fence) {
+            entry.order = Some(order);
+        }
     }
 
     /// Lets a lease go, unless the run is held under a newer one.
@@ -108,23 +121,24 @@ impl Leases {
         metrics::BEAT_TIME.took(started.elapsed());
     }
 
-    fn by_shard(&self, queue: &dyn JobQueue) -> HashMap<Shard, Vec<(QueueName, Lease)>> {
-        let mut grouped: HashMap<Shard, Vec<(QueueName, Lease)>> = HashMap::new();
+    fn by_shard(&self, queue: &dyn JobQueue) -> HashMap<Shard, Vec<Beat>> {
+        let mut grouped: HashMap<Shard, Vec<Beat>> = HashMap::new();
         for (run, entry) in self.held.lock().iter() {
             if entry.abandon.is_cancelled() {
                 continue;
             }
             let lease = Lease { run: *run, fence: entry.fence };
             let shard = queue.shard_of(&entry.queue);
-            grouped.entry(shard).or_default().push((entry.queue.clone(), lease));
+            let beat = Beat { queue: entry.queue.clone(), lease, order: entry.order };
+            grouped.entry(shard).or_default().push(beat);
         }
         grouped
     }
 
-    fn extend(&self, leases: &[(QueueName, Lease)], lost: &[RunId], deadline: Instant) {
+    fn extend(&self, leases: &[Beat], lost: &[RunId], deadline: Instant) {
         let lost: HashSet<RunId> = lost.iter().copied().collect();
         let mut held = self.held.lock();
-        for (_, lease) in leases {
+        for Beat { lease, .. } in leases {
             let Some(entry) = held.get_mut(&lease.run) else { continue };
             if entry.fence != lease.fence {
                 continue;

@@ -59,6 +59,8 @@ pub static ALL: &[&dyn Declared] = &[
     &STEPS,
     &STEP_TIME,
     &SYSTEM_RETRIES,
+    &CONNECTOR_SLOTS,
+    &CONNECTOR_SLOT_CALLS,
     &LEASES_LOST,
     &BEATS_FAILED,
     &BEAT_TIME,
@@ -213,6 +215,22 @@ pub static SYSTEM_RETRIES: Counter = Counter::new(
 )
 .roles(WORKER)
 .by(&[Label { name: "place", values: &["step", "job"] }]);
+
+/// Slots for calls of providers.
+pub static CONNECTOR_SLOTS: Counter = Counter::new(
+    "tenon_connector_slots_total",
+    "Calls of providers by whether the limit of a project and connector had room: ready was there, waited got room after a question or a wait, refused got none, so its run pauses.",
+)
+.roles(WORKER)
+.by(&[Label { name: OUTCOME, values: &["ready", "waited", "refused"] }]);
+
+/// Questions for such slots.
+pub static CONNECTOR_SLOT_CALLS: Counter = Counter::new(
+    "tenon_connector_slot_questions_total",
+    "Questions to the service that counts calls of providers over all workers; while they fail each worker keeps to its share.",
+)
+.roles(WORKER)
+.by(&[Label { name: OUTCOME, values: &["answered", "failed"] }]);
 
 /// Leases that were lost.
 pub static LEASES_LOST: Counter = Counter::new(

@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod blobs;
+pub mod call_pools;
 pub mod calls;
 pub mod control;
 pub mod coordination;

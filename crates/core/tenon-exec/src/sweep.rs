@@ -118,7 +118,7 @@ impl Sweep {
         let truth = self.store.generation().await?;
         let carried = self.queue.generation().await?;
         if carried == Some(truth) {
-            self.queue.install_generation(truth).await?;
+            self.queue.use_generation(truth);
             return Ok(Checked { generation: truth, is_rebuilt: false });
         }
         let current = self.store.raise_generation(truth).await?;

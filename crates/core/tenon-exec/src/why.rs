@@ -1,5 +1,5 @@
 //! Why a run does not go on: from its row, its latest results and its queue. Only what is known is
-//! said; where two things are possible, that is said too.
+//! said.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tenon_domain::{RunId, StepId};
 
 use crate::ports::history::{RunStatus, RunSummary, StepError, StepRecord, StepStatus};
-use crate::ports::queue::Depth;
+use crate::ports::queue::{Depth, DueMs, Holdup, LOOK_MAX, LaneRule, Whereabouts};
 
 /// Steps that a run waits for and that are told apart; a fan-out may have many.
 const WAITS_MAX: usize = 5;
@@ -73,6 +73,9 @@ pub enum Reason {
     Missing,
     /// It is ready, and others of its project are before it or beside it.
     Queued {
+        /// Jobs of its project that are handed out before it; `None` where they are too many to
+        /// be counted.
+        before: Option<u64>,
         /// Jobs of its project that are ready, it included.
         ready: u64,
         /// Jobs of its project that run.
@@ -83,14 +86,10 @@ pub enum Reason {
         /// Jobs of its project that are ready, it included.
         ready: u64,
     },
-    /// It is ready or it runs: the queue does not tell which.
-    QueuedOrRunning {
-        /// Jobs of its project that are ready.
-        ready: u64,
-        /// Jobs of its project that wait for others of their lane.
-        held: u64,
-        /// Jobs of its project that run.
-        running: u64,
+    /// It waits in its queue for a time.
+    Delayed {
+        /// Until when.
+        until: Timestamp,
     },
     /// An operator paused the queue of its project: nothing of it is handed out.
     QueuePaused,
@@ -101,15 +100,28 @@ pub enum Reason {
         /// Runs that it may have at a time.
         running_max: u32,
     },
+    /// As many runs of its project were started as may be in a second.
+    RateCap {
+        /// When the next one may start.
+        until: Timestamp,
+    },
     /// Others must go before it: its lane is full.
     Held {
-        /// Jobs of its project that are held back so.
-        held: u64,
+        /// Runs of its lane that may be out at a time; `None` for runs in order, one at a time.
+        lane_max: Option<u16>,
+        /// Runs that wait for the same and go before it.
+        before: u64,
+        /// Runs that it waits for; the first few.
+        ahead: Vec<RunId>,
     },
-    /// It is neither ready nor running nor waiting: it is just being moved.
-    Moving,
+    /// After a loss of the queue some runs are out of which the lane is not known yet.
+    LanesUnknown,
     /// A worker has it.
     Running {
+        /// Which: an address for people. `None` where the queue does not say, or the worker is gone.
+        worker: Option<String>,
+        /// When its lease lapses if the worker does not extend it.
+        lease_until: Timestamp,
         /// The last step that was recorded, and when it ended.
         last: Option<(StepId, Timestamp)>,
     },
@@ -134,11 +146,12 @@ impl Reason {
             Self::Missing => "missing",
             Self::Queued { .. } => "queued",
             Self::NoWorker { .. } => "no_worker",
-            Self::QueuedOrRunning { .. } => "queued_or_running",
+            Self::Delayed { .. } => "delayed",
             Self::QueuePaused => "queue_paused",
             Self::AtCap { .. } => "at_cap",
             Self::Held { .. } => "held",
-            Self::Moving => "moving",
+            Self::RateCap { .. } => "rate_cap",
+            Self::LanesUnknown => "lanes_unknown",
             Self::Running { .. } => "running",
             Self::TakenOver { .. } => "taken_over",
         }
@@ -173,21 +186,20 @@ impl fmt::Display for Reason {
             Self::Missing => f.write_str(
                 "the queue does not know the run; the sweep compares the queues with the database every few seconds and puts it back",
             ),
-            Self::Queued { ready, running } => write!(
-                f,
-                "it is ready and waits its turn: {} of its project ready, {running} running",
-                jobs(*ready)
-            ),
+            Self::Queued { before, ready, running } => {
+                f.write_str("it is ready and waits its turn: ")?;
+                match before {
+                    Some(before) => write!(f, "{before} before it, ")?,
+                    None => write!(f, "more than {LOOK_MAX} before it, ")?,
+                }
+                write!(f, "{} of its project ready, {running} running", jobs(*ready))
+            }
             Self::NoWorker { ready } => write!(
                 f,
                 "it is ready, {} of its project wait and none runs: no worker may be there, or all are full",
                 jobs(*ready)
             ),
-            Self::QueuedOrRunning { ready, held, running } => write!(
-                f,
-                "it waits its turn or runs: {} of its project ready, {held} held back for others before them, {running} running",
-                jobs(*ready)
-            ),
+            Self::Delayed { until } => write!(f, "it waits in its queue until {}", shown(*until)),
             Self::QueuePaused => f.write_str(
                 "the queue of its project is paused by an operator: nothing of it is started until it is resumed",
             ),
@@ -195,19 +207,37 @@ impl fmt::Display for Reason {
                 f,
                 "its project may have {running_max} at a time and {running} run: others wait until one of them ends"
             ),
-            Self::Held { held } => write!(
+            Self::RateCap { until } => write!(
                 f,
-                "it waits for other runs that its workflow puts before it: {} of its project held back so",
-                jobs(*held)
+                "as many runs of its project were started as may be in a second: the next one starts at {}",
+                shown(*until)
             ),
-            Self::Moving => {
-                f.write_str("it is on its way from one place of its queue to another; ask again in a moment")
+            Self::Held { lane_max, before, ahead } => {
+                match lane_max {
+                    None => f.write_str("it waits for the run before it of the same ordering key")?,
+                    Some(max) => write!(f, "its workflow has as many runs as it may have at a time, {max}")?,
+                }
+                write!(f, "; {before} more wait before it")?;
+                for (at, run) in ahead.iter().enumerate() {
+                    write!(f, "{} {run}", if at == 0 { "; now it is the turn of" } else { "," })?;
+                }
+                Ok(())
             }
-            Self::Running { last: Some((step, at)) } => {
-                write!(f, "a worker has it; its last recorded step, `{step}`, ended at {}", shown(*at))
-            }
-            Self::Running { last: None } => {
-                f.write_str("a worker has it; no step has been recorded yet")
+            Self::LanesUnknown => f.write_str(
+                "the queue lost its memory, and of some runs it does not know yet whether they go before this one; that takes seconds",
+            ),
+            Self::Running { worker, lease_until, last } => {
+                match worker {
+                    Some(worker) => write!(f, "the worker {worker} has it")?,
+                    None => f.write_str("a worker has it")?,
+                }
+                write!(f, " until {} unless it says that it goes on; ", shown(*lease_until))?;
+                match last {
+                    Some((step, at)) => {
+                        write!(f, "its last recorded step, `{step}`, ended at {}", shown(*at))
+                    }
+                    None => f.write_str("no step has been recorded yet"),
+                }
             }
             Self::TakenOver { times: 1 } => {
                 f.write_str("a worker died under it once, and it was taken over")
@@ -251,14 +281,14 @@ fn jobs(number: u64) -> String {
 }
 
 /// What the queue of a run's project says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueFacts {
-    /// Whether it knows the run.
-    pub is_known: bool,
-    /// What it holds.
+    /// Where the run is.
+    pub place: Whereabouts,
+    /// The address of the worker that has it.
+    pub worker: Option<String>,
+    /// What the queue holds.
     pub depth: Depth,
-    /// Whether it is paused.
-    pub is_paused: bool,
 }
 
 /// What is known of a run.
@@ -327,34 +357,55 @@ fn waits(facts: &Facts<'_>) -> Vec<Reason> {
 
 /// What the queue says of a run that waits for nothing.
 fn in_queue(facts: &Facts<'_>, reasons: &mut Vec<Reason>) {
-    let Some(QueueFacts { is_known, depth, is_paused }) = facts.queue else {
+    let Some(QueueFacts { place, worker, depth }) = &facts.queue else {
         return reasons.push(Reason::QueueAway);
     };
-    if !is_known {
-        return reasons.push(Reason::Missing);
+    let reason = match place {
+        Whereabouts::Unknown => Reason::Missing,
+        Whereabouts::Delayed { due } => Reason::Delayed { until: moment(*due) },
+        Whereabouts::Held { rule, before, ahead } => {
+            let lane_max = match rule {
+                LaneRule::InOrder => None,
+                LaneRule::AtMost(max) => Some(*max),
+            };
+            Reason::Held { lane_max, before: *before, ahead: ahead.clone() }
+        }
+        Whereabouts::Running { until, .. } => Reason::Running {
+            worker: worker.clone(),
+            lease_until: moment(*until),
+            last: last(facts.steps),
+        },
+        Whereabouts::Ready { before, holdup } => {
+            let Depth { ready, running, .. } = *depth;
+            let held_up = holdup_of(*holdup, running, facts.running_max);
+            let is_alone = running == 0 && held_up.is_none();
+            reasons.extend(held_up);
+            match is_alone {
+                true => Reason::NoWorker { ready },
+                false => Reason::Queued { before: *before, ready, running },
+            }
+        }
+    };
+    reasons.push(reason);
+}
+
+/// What keeps a queue from handing out what is ready. Of a limit the queue may not have been told
+/// yet: the project's plan says it, too.
+fn holdup_of(holdup: Option<Holdup>, running: u64, running_max: Option<u32>) -> Option<Reason> {
+    let full = running_max.filter(|max| running >= u64::from(*max));
+    match (holdup, full) {
+        (Some(Holdup::Paused), _) => Some(Reason::QueuePaused),
+        (Some(Holdup::RunningMax(running_max)), _) | (None, Some(running_max)) => {
+            Some(Reason::AtCap { running, running_max })
+        }
+        (Some(Holdup::Rate(until)), _) => Some(Reason::RateCap { until: moment(until) }),
+        (Some(Holdup::UnknownLanes), _) => Some(Reason::LanesUnknown),
+        (None, None) => None,
     }
-    if is_paused {
-        reasons.push(Reason::QueuePaused);
-    }
-    let Depth { ready, held, running, .. } = depth;
-    if let Some(running_max) = facts.running_max
-        && ready > 0
-        && running >= u64::from(running_max)
-    {
-        reasons.push(Reason::AtCap { running, running_max });
-    }
-    reasons.push(match (ready, held, running) {
-        (0, 0, 0) => Reason::Moving,
-        (0, 0, _) => Reason::Running { last: last(facts.steps) },
-        (0, _, 0) => Reason::Held { held },
-        (_, 0, 0) if is_paused => Reason::Queued { ready, running },
-        (_, 0, 0) => Reason::NoWorker { ready },
-        // A run that has begun is not new to a worker: it may be there.
-        _ if !facts.steps.is_empty() => Reason::QueuedOrRunning { ready, held, running },
-        (0, ..) => Reason::Held { held },
-        (_, 0, _) => Reason::Queued { ready, running },
-        _ => Reason::QueuedOrRunning { ready, held, running },
-    });
+}
+
+fn moment(at: DueMs) -> Timestamp {
+    Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::MAX)
 }
 
 fn last(steps: &[StepRecord]) -> Option<(StepId, Timestamp)> {

@@ -289,6 +289,7 @@ impl Worker {
             let fresh = self.fresh.take(claimed.run).filter(|_| !claimed.is_recovered);
             match fresh {
                 Some(Fresh { job, input }) => {
+                    self.leases.learn(lease, job.order);
                     let claim = Claim { queue: claimed.queue, lease, job, input: Some(input) };
                     self.spawn(claim, abandon, slot);
                 }
@@ -322,6 +323,7 @@ impl Worker {
                 continue;
             };
             job.has_progress |= claimed.is_recovered || claimed.is_reaped;
+            self.leases.learn(lease, job.order);
             let claim = Claim { queue: claimed.queue, lease, job: Arc::new(job), input: None };
             self.spawn(claim, abandon, slot);
         }

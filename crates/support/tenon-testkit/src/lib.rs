@@ -2,6 +2,7 @@
 
 pub mod archive_suite;
 pub mod blob_suite;
+pub mod call_pool_suite;
 pub mod coordination_suite;
 pub mod fakes;
 pub mod history_checker;

@@ -11,14 +11,18 @@
 //! | fence check in `beat` | `a_beat_reports_a_lease_that_another_took` |
 //! | only what was forgotten is taken up again | `a_beat_does_not_revive_a_finished_job`, `removed_jobs_are_gone_from_everywhere` |
 //! | generation check | `a_new_generation_empties_the_queues`, `an_older_generation_is_turned_away` |
+//! | nobody but a rebuild writes the generation | `using_a_generation_writes_nothing` |
 //! | "is it known" in `push` | `pushing_twice_keeps_one`, `repeating_changes_nothing` |
 //! | a counter that grows | `fences_grow_with_every_claim`, `a_zombie_cannot_finish_a_reclaimed_job` |
 //! | a job costs one over the weight | `weights_share_the_claims` |
+//! | the length of a round | `turns_are_short_where_many_wait` |
 //! | who left ahead of the others is remembered | `who_drains_now_and_then_gains_nothing` |
 //! | running jobs count against `running_max` | `no_more_run_than_the_terms_allow` |
 //! | the lowest id of a lane goes first | `a_lane_is_in_order_however_it_was_pushed`, `a_lower_id_goes_before_one_that_is_delayed` |
+//! | a lease that is taken up again takes its lane | `a_lease_taken_up_again_with_its_lane_shuts_no_other`, `a_lease_taken_up_again_goes_before_who_became_ready_meanwhile` |
 //! | lanes wait for leases without a known lane | `a_lane_waits_for_leases_from_before_a_loss` |
 
+mod adoption;
 mod lanes;
 mod leases;
 mod limits;
@@ -27,11 +31,13 @@ mod random;
 mod recovery;
 mod service;
 mod turns;
+mod whereabouts;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use adoption::*;
 pub use lanes::*;
 pub use leases::*;
 pub use limits::*;
@@ -41,9 +47,12 @@ pub use recovery::*;
 pub use service::*;
 use tenon_domain::{QueueName, RunId};
 use tenon_exec::ports::queue::{
-    Ask, Claimed, Depth, DueMs, Generation, JobQueue, Lease, Push, Shard, Source, Terms,
+    Ask, Beat, Claimed, Depth, DueMs, Generation, JobQueue, Lease, Push, Shard, Source, Terms,
+    Whereabouts,
 };
+use tenon_exec::ports::store::JobOrder;
 pub use turns::*;
+pub use whereabouts::*;
 
 /// A lease that does not lapse during a test.
 const LONG: Duration = Duration::from_secs(3600);
@@ -94,6 +103,7 @@ macro_rules! queue_suite {
             what_was_taken_up_again_and_lapsed_is_forgotten,
             a_beat_does_not_take_what_was_pushed_again,
             an_older_generation_is_turned_away,
+            using_a_generation_writes_nothing,
             a_new_generation_empties_the_queues,
             removed_jobs_are_gone_from_everywhere,
             the_queue_knows_what_it_holds,
@@ -110,6 +120,7 @@ macro_rules! queue_suite {
             large_batches_are_taken_whole,
             queues_that_wait_share_a_claim,
             turns_go_round_until_the_claim_is_full,
+            turns_are_short_where_many_wait,
             weights_share_the_claims,
             a_flood_does_not_keep_others_waiting,
             who_drains_now_and_then_gains_nothing,
@@ -132,6 +143,15 @@ macro_rules! queue_suite {
             a_lane_of_two_has_room_for_two,
             a_delayed_job_makes_room_in_its_lane,
             a_lane_waits_for_leases_from_before_a_loss,
+            a_lease_taken_up_again_with_its_lane_shuts_no_other,
+            a_lease_taken_up_again_goes_before_who_became_ready_meanwhile,
+            two_of_a_lane_that_run_end_one_after_the_other,
+            a_lease_that_tells_its_lane_later_opens_the_others,
+            what_was_taken_up_again_with_its_order_goes_back_where_it_belongs,
+            a_lane_of_two_counts_leases_taken_up_again,
+            a_job_is_found_in_every_place,
+            a_job_far_behind_is_found_without_its_number,
+            a_job_says_what_holds_its_queue_up,
             any_sequence_behaves_as_the_model,
         );
     };
@@ -221,9 +241,19 @@ impl Bench {
         leases(&claimed).pop().expect("a job is ready")
     }
 
+    /// A beat of a worker that has not read the job yet.
     async fn beat(&self, lease: Lease, ttl: Duration) -> Vec<RunId> {
-        let leases = [(self.name.clone(), lease)];
-        self.handle.beat(self.shard(), &leases, ttl).await.expect("a beat works")
+        self.beat_as(lease, None, ttl).await
+    }
+
+    /// A beat that tells the order of the job.
+    async fn beat_as(&self, lease: Lease, order: Option<JobOrder>, ttl: Duration) -> Vec<RunId> {
+        let beats = [Beat { queue: self.name.clone(), lease, order }];
+        self.handle.beat(self.shard(), &beats, ttl).await.expect("a beat works")
+    }
+
+    async fn locate(&self, run: RunId) -> Whereabouts {
+        self.handle.locate(&self.name, run).await.expect("asking works")
     }
 
     async fn ack(&self, lease: Lease) {

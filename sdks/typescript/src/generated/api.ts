@@ -1703,7 +1703,7 @@ export interface components {
             starts_per_second?: number | null;
             /**
              * Format: int32
-             * @description Calls of steps that one worker process has under way at a time to one connector; null is
+             * @description Calls of steps that are under way at a time to one connector, over all workers; null is
              *     the installation's limit.
              */
             calls_per_connector_max?: number | null;
@@ -1728,7 +1728,7 @@ export interface components {
             starts_per_second?: number | null;
             /**
              * Format: int32
-             * @description Calls of steps that one worker process has under way at a time to one connector; when left
+             * @description Calls of steps that are under way at a time to one connector, over all workers; when left
              *     out, the installation's `integrations.calls_per_connector_max`.
              */
             calls_per_connector_max?: number | null;
@@ -2179,8 +2179,8 @@ export interface components {
         WhyReason: {
             /**
              * @description A word for programs: `ended`, `delay`, `retry`, `provider_limit`, `system_retry`,
-             *     `queue_away`, `missing`, `queued`, `no_worker`, `queued_or_running`, `at_cap`, `held`, `queue_paused`, `moving`, `running` or
-             *     `taken_over`. More may come.
+             *     `queue_away`, `missing`, `queued`, `no_worker`, `queue_paused`, `at_cap`, `rate_cap`, `lanes_unknown`,
+             *     `delayed`, `held`, `running` or `taken_over`. More may come.
              */
             code: string;
             /** @description The same for people. */
@@ -2220,9 +2220,24 @@ export interface components {
             running_max?: number | null;
             /**
              * Format: int64
-             * @description Jobs of the project that wait for others of their lane.
+             * @description Jobs that go before the run: in its queue, or, where it is held, in its lane. Left out where
+             *     they are too many to be counted.
              */
-            held?: number | null;
+            before?: number | null;
+            /** @description The runs that it waits for, the first few. */
+            ahead?: string[];
+            /**
+             * Format: int32
+             * @description Runs of its workflow that may be out at a time, where that is what it waits for.
+             */
+            lane_max?: number | null;
+            /** @description The worker that has it: machine and process. */
+            worker?: string | null;
+            /**
+             * Format: date-time
+             * @description When its worker loses it if it does not say that it goes on.
+             */
+            lease_until?: string | null;
             /**
              * Format: int32
              * @description How often a worker died under the run.

@@ -4,14 +4,17 @@
 //! O(log n) a job; a claim is so in the queues it passes, never in all of them.
 
 mod line;
+mod locate;
 mod queue;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tenon_domain::{QueueName, RunId};
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{
-    Ask, Claimed, ClaimedJob, Depth, DueMs, Fence, Generation, Lease, Push, Shard, Source, Terms,
+    Ask, Beat, Claimed, ClaimedJob, Depth, DueMs, Fence, Generation, Lease, Push, Shard, Source,
+    Terms,
 };
 
 use self::queue::QueueState;
@@ -25,6 +28,13 @@ const SHUT_MS: u64 = 10_000;
 
 /// When queues that wait for leases without a known lane are looked at again, in ms.
 const LOOK_AGAIN_MS: i64 = 500;
+
+/// About so many jobs are taken in a round, in which each queue that waits has one turn: where many
+/// wait, turns are shorter, so that the last one is served soon, too.
+const JOBS_OF_ROUND: usize = 1_024;
+
+/// Turns are not shortened below so many jobs: `tenon-redis` pays for each turn, and both do the same.
+const JOBS_OF_TURN_MIN: usize = 4;
 
 /// Buckets of starts that are kept before the full ones are dropped.
 const BUCKETS_MAX: usize = 1_024;
@@ -46,6 +56,7 @@ type Name = Arc<QueueName>;
 struct Owner {
     queue: Name,
     fence: Fence,
+    member: MemberId,
     lapse: Lapse,
 }
 
@@ -139,14 +150,15 @@ impl ShardState {
         &mut self,
         source: &Source,
         ask: &Ask,
+        member: MemberId,
         lapse: Lapse,
         now: Now,
     ) -> Option<Claimed> {
         self.promote(now);
         let max = ask.max.min(BATCH_MAX);
         let fence = Fence::new(self.generation, self.counter.checked_add(1)?);
-        let mut grant =
-            Grant { fence, lapse, now, max, of_turn: ask.max_of_queue.max(1), jobs: Vec::new() };
+        let of_turn = ask.max_of_queue.max(1);
+        let mut grant = Grant { fence, member, lapse, now, max, of_turn, jobs: Vec::new() };
         let has_more = match source {
             Source::Shared(_) => self.claim_shared(ask, &mut grant),
             Source::Dedicated(queue) => self.claim_dedicated(queue, ask, &mut grant),
@@ -169,6 +181,8 @@ impl ShardState {
     fn claim_shared(&mut self, ask: &Ask, grant: &mut Grant) -> bool {
         // A queue whose turn gave nothing has only jobs that wait for their lanes.
         let mut barren: Vec<Name> = Vec::new();
+        let fair = (JOBS_OF_ROUND / self.turns.len().max(1)).max(JOBS_OF_TURN_MIN);
+        grant.of_turn = grant.of_turn.min(fair);
         while grant.jobs.len() < grant.max {
             let is_asked = |entry: &&(Time, Name)| {
                 !ask.except.contains(&entry.1) && !barren.contains(&entry.1)
@@ -219,7 +233,8 @@ impl ShardState {
         let Some(queue) = self.queues.get_mut(name) else { return 0 };
         let taken = queue.take(want, grant.now.due, grant.now.lapse);
         for (run, flags) in &taken {
-            let owner = Owner { queue: Arc::clone(name), fence: grant.fence, lapse: grant.lapse };
+            let Grant { fence, member, lapse, .. } = *grant;
+            let owner = Owner { queue: Arc::clone(name), fence, member, lapse };
             self.owners.insert(*run, owner);
             self.lapses.insert((grant.lapse, *run));
             grant.jobs.push(ClaimedJob {
@@ -292,12 +307,13 @@ impl ShardState {
 
     pub(super) fn beat(
         &mut self,
-        leases: &[(QueueName, Lease)],
+        beats: &[Beat],
+        member: MemberId,
         lapse: Lapse,
         now: Now,
     ) -> Vec<RunId> {
         let mut lost = Vec::new();
-        for (queue, lease) in leases {
+        for Beat { queue, lease, order } in beats {
             // Only a lease of an earlier generation can have been forgotten; one of this
             // generation that is not known was finished or removed.
             let is_forgotten = lease.fence < Fence::new(self.generation, 0);
@@ -309,11 +325,19 @@ impl ShardState {
                 }
                 self.lapses.remove(&(owner.lapse, lease.run));
                 owner.lapse = lapse;
+                let name = Arc::clone(&owner.queue);
+                let state = self.queues.get_mut(&name);
+                if let (Some(state), Some(order)) = (state, order)
+                    && state.learn(lease.run, *order)
+                {
+                    self.settle(&name, now);
+                }
             } else if is_forgotten && !is_known {
                 let name = self.name(queue);
-                self.queues.entry(Arc::clone(&name)).or_default().adopt(lease.run);
+                self.queues.entry(Arc::clone(&name)).or_default().adopt(lease.run, *order);
                 self.settle(&name, now);
-                self.owners.insert(lease.run, Owner { queue: name, fence: lease.fence, lapse });
+                let owner = Owner { queue: name, fence: lease.fence, member, lapse };
+                self.owners.insert(lease.run, owner);
             } else {
                 lost.push(lease.run);
                 continue;
@@ -527,6 +551,7 @@ impl ShardState {
 /// What a claim hands out, and how far it has come.
 struct Grant {
     fence: Fence,
+    member: MemberId,
     lapse: Lapse,
     now: Now,
     max: usize,
@@ -556,7 +581,7 @@ mod tests {
         let (source, queue) = (Source::Shared(Shard(0)), QueueName::new("q"));
         state.counter = u32::MAX;
         state.push(&queue, &Push::now(RunId::new()), NOW);
-        assert_eq!(state.claim(&source, &ask(1), Lapse(1), NOW), None);
+        assert_eq!(state.claim(&source, &ask(1), MemberId::draw(), Lapse(1), NOW), None);
         assert_eq!(state.depth(&queue).ready, 1, "the job stays");
     }
 
@@ -566,7 +591,8 @@ mod tests {
         let (source, queue) = (Source::Shared(Shard(0)), QueueName::new("q"));
         let run = RunId::new();
         state.push(&queue, &Push::now(run), NOW);
-        let claimed = state.claim(&source, &ask(5), Lapse(1), NOW).expect("there are fences");
+        let claimed = state.claim(&source, &ask(5), MemberId::draw(), Lapse(1), NOW);
+        let claimed = claimed.expect("there are fences");
         state.ack(&[Lease { run, fence: claimed.fence }], NOW);
         assert!(state.queues.is_empty() && state.turns.is_empty() && state.left.is_empty());
         assert!(state.owners.is_empty() && state.lapses.is_empty() && state.due.is_empty());

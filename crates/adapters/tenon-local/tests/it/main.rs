@@ -93,6 +93,31 @@ mod quotas {
     tenon_testkit::quota_suite!(harness);
 }
 
+mod call_pools {
+    use tenon_exec::ports::call_pools::CallPools;
+    use tenon_local::LocalCallPools;
+
+    use super::*;
+
+    struct Harness(Arc<LocalCallPools>);
+
+    impl tenon_testkit::call_pool_suite::Harness for Harness {
+        async fn handle(&self) -> Arc<dyn CallPools> {
+            Arc::clone(&self.0) as Arc<dyn CallPools>
+        }
+
+        async fn forget(&self) {
+            self.0.forget();
+        }
+    }
+
+    async fn harness() -> Harness {
+        Harness(Arc::new(LocalCallPools::new()))
+    }
+
+    tenon_testkit::call_pool_suite!(harness);
+}
+
 mod membership {
     use tenon_exec::ports::membership::Membership;
 

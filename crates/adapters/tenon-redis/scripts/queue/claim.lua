@@ -1,7 +1,8 @@
 -- Makes due delayed jobs of the shard ready (at most 500), then leases ready ones of a source, all
 -- under one new fence.
 --
--- ARGV  3: at most so many jobs (<= 500)   4: at most so many of a queue in one turn
+-- ARGV  3: at most so many jobs (<= 500)   4: at most so many of a queue in one turn, fewer where
+--          many wait
 --       5: lease in ms   6: the dedicated queue, or empty for those that are shared
 --       7..: queues to pass over
 -- Gives {0, counter of the fence, due ms of the next job or nil, 1 when more is ready, names and
@@ -104,12 +105,12 @@ end
 local deadlines, owners, fence = {}, {}, nil
 
 local function lease(name, entries)
-  local plain = fence .. '\0' .. name
+  local plain = owner_of(fence, 0, name)
   for _, entry in ipairs(entries) do
     local id, owner = entry, plain
     if #entry > 16 then
       id = string.sub(entry, 1, 16)
-      owner = fence .. string.sub(entry, 17, 17) .. name
+      owner = owner_of(fence, string.byte(entry, 17), name)
     end
     deadlines[#deadlines + 1] = now + ttl
     deadlines[#deadlines + 1] = id
@@ -200,6 +201,17 @@ local function serve(name, want)
   return #entries / (terms and terms.weight or 10), has_more
 end
 
+-- A round, in which each queue that waits has one turn, takes about so many jobs: where many wait,
+-- turns are shorter, so that the last one is served soon, too. Of so many jobs they are at least,
+-- since each turn costs the server some microseconds. tenon-local does the same.
+local JOBS_OF_ROUND, JOBS_OF_TURN_MIN = 1024, 4
+
+local function shorten_turns()
+  local waiting = math.max(redis.call('ZCARD', TURNS) - 1, 1)
+  local fair = math.max(math.floor(JOBS_OF_ROUND / waiting), JOBS_OF_TURN_MIN)
+  max_of_turn = math.min(max_of_turn, fair)
+end
+
 -- The queues whose turn comes next, lowest time first, without those to pass over; and whether
 -- these are all.
 local function line_up(max_count)
@@ -221,9 +233,10 @@ local function insert_by_time(line, queue, is_all)
   if at <= #line or is_all then table.insert(line, at, queue) end
 end
 
--- Serves the queues of one look at the line. Says whether another look may find more.
-local function serve_line()
-  local line, is_all = line_up(math.min(max, 128) + except_count)
+-- Serves the queues of one look at the line, the first `count` of it. Says whether another look may
+-- find more.
+local function serve_line(count)
+  local line, is_all = line_up(math.min(count, 128) + except_count)
   if #line == 0 then return false end
   local stay, leave, left = {}, {}, {}
   local times, visits = {}, 0
@@ -268,8 +281,13 @@ if dedicated ~= '' then
     end
   end
 else
-  for _ = 1, 4 do
-    if max == 0 or not serve_line() then break end
+  shorten_turns()
+  -- Those that fill the claim if each has enough for its turn; then more of them. A look costs the
+  -- server time for each queue that it sees.
+  local looks_left = max > 0 and 5 or 0
+  local count = math.ceil(max / max_of_turn) + 1
+  while looks_left > 0 and serve_line(count) do
+    looks_left, count = looks_left - 1, max
   end
   redis.call('ZREMRANGEBYSCORE', LEFT, '-inf', turn)
   local waiting = redis.call('ZCARD', TURNS) - 1

@@ -12,11 +12,13 @@ local function end_leases(ids, fences, each)
     if owner and not seen[id] and string.sub(owner, 1, 8) == fences[i] then
       seen[id] = true
       -- Jobs of one claim and queue mostly have the same owner.
-      local name = names[owner]
-      if not name then
-        name = string.sub(owner, 10)
-        names[owner] = name
+      local known = names[owner]
+      if not known then
+        local flags, name = read_owner(owner)
+        known = { name, flags }
+        names[owner] = known
       end
+      local name = known[1]
       local of_queue = ended.by_queue[name]
       if not of_queue then
         of_queue = {}
@@ -25,7 +27,7 @@ local function end_leases(ids, fences, each)
       end
       of_queue[#of_queue + 1] = id
       ended.ids[#ended.ids + 1] = id
-      each(id, name, string.byte(owner, 9), i)
+      each(id, name, known[2], i)
     end
   end
   if #ended.ids == 0 then return end

@@ -7,6 +7,11 @@
 -- In order: one id has the turn and keeps it until it is finished, ready, delayed or running. If
 -- a lower id waits when the turn would start to run, the lower one takes it. At most: an id is
 -- out while it is ready or running, not while it is delayed.
+--
+-- A lease that is taken up again after a loss is out at once, whoever is: it runs. One that was
+-- delayed is held then, and one that is ready is displaced: no longer out, but in its list, where it
+-- cannot be searched for. When it comes to the front it looks for a place again. So more may be out
+-- than the lane asks for only as far as they run already.
 
 -- Of ids of 16 bytes. Lua compares text by the locale, which is not what we want.
 local function is_before(id, other)
@@ -118,15 +123,18 @@ local function enter_lane(name, id, record)
   place(name, id, record.flags, record.due)
 end
 
--- A job is no longer out: those that wait for the lane follow.
-local function leave_lane(name, id, record)
-  local lane, out = record.lane, out_of(name, record.lane)
+local function without(out, id)
   for at = 1, #out, 16 do
     if string.sub(out, at, at + 15) == id then
-      out = string.sub(out, 1, at - 1) .. string.sub(out, at + 16)
-      break
+      return string.sub(out, 1, at - 1) .. string.sub(out, at + 16)
     end
   end
+  return out
+end
+
+-- A job is no longer out: those that wait for the lane follow.
+local function leave_lane(name, id, record)
+  local lane, out = record.lane, without(out_of(name, record.lane), id)
   while #out < 16 * math.max(record.at_most, 1) do
     local next = first_held(name, lane)
     if not next then break end
@@ -150,6 +158,75 @@ local function end_lane(name, id)
   leave_lane(name, id, record)
 end
 
+local function displace(name, id)
+  local record = record_of(name, id)
+  if not record or has(record.flags, DISPLACED) then return end
+  record.flags = record.flags + DISPLACED
+  write_record(name, id, record)
+end
+
+-- A lease of a job with a lane was taken up again: it is out, and who is ready or delayed makes room.
+local function take_lane(name, id, record)
+  local lane, out = record.lane, without(out_of(name, record.lane), id)
+  if record.at_most == 0 then
+    local running = ''
+    for at = 1, #out, 16 do
+      local other = string.sub(out, at, at + 15)
+      if redis.call('HEXISTS', OWNERS, other) == 1 then
+        running = running .. other
+      elseif undelay(name, other, LANED) then
+        hold(name, lane, other)
+      else
+        displace(name, other)
+      end
+    end
+    return set_out(name, lane, id .. running)
+  end
+  -- Who became ready since the loss stands last. At most 100 are looked at.
+  local last, looks = #out - 15, 100
+  while #out + 16 > 16 * record.at_most and last >= 1 and looks > 0 do
+    local other = string.sub(out, last, last + 15)
+    if redis.call('HEXISTS', OWNERS, other) == 0 then
+      out = string.sub(out, 1, last - 1) .. string.sub(out, last + 16)
+      displace(name, other)
+    end
+    last, looks = last - 16, looks - 1
+  end
+  set_out(name, lane, id .. out)
+end
+
+-- A displaced job came to the front: says whether it has a place again. Else it is held.
+local function regain(name, id, entry, record)
+  local lane, out = record.lane, out_of(name, record.lane)
+  record.flags, record.due = flags_of(entry), 0
+  write_record(name, id, record)
+  if #out < 16 * math.max(record.at_most, 1) then
+    set_out(name, lane, out .. id)
+    return true
+  end
+  if record.at_most == 0 and #out == 16 and is_before(id, out) and undelay(name, out, LANED) then
+    hold(name, lane, out)
+    set_out(name, lane, id)
+    return true
+  end
+  hold(name, lane, id)
+  return false
+end
+
+-- A lease ends without a result, of a job that shares its turn with one that was taken up again: it
+-- steps back behind that one, and waits. Says whether it was so.
+local function step_back(name, id, flags, due)
+  local record = has(flags, LANED) and record_of(name, id)
+  if not record or record.at_most > 0 then return false end
+  local out = out_of(name, record.lane)
+  if #out <= 16 then return false end
+  record.flags, record.due = flags, due
+  write_record(name, id, record)
+  hold(name, record.lane, id)
+  set_out(name, record.lane, without(out, id))
+  return true
+end
+
 -- A job of a lane is about to run: answers the entry that runs instead, maybe itself, or none.
 local function run_in_lane(name, entry)
   if is_blind(name) then
@@ -163,6 +240,7 @@ local function run_in_lane(name, entry)
     redis.call('SREM', key('k', name), id)
     return nil
   end
+  if has(record.flags, DISPLACED) and not regain(name, id, entry, record) then return nil end
   if record.at_most > 0 then return entry end
   local lowest = first_held(name, record.lane)
   if not lowest or not is_before(lowest, id) then return entry end

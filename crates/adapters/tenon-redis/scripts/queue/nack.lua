@@ -1,7 +1,7 @@
 -- Gives jobs back, each only if the lease is the one that holds it: to the front, the first one
 -- foremost, or delayed. They stay flagged as recovered; that one was reaped has been told once, at
--- the claim. One that was taken up again after a loss is forgotten, since its lane and priority are
--- not known: the sweep pushes it again.
+-- the claim. One that was taken up again after a loss, and of which the lane and the priority were
+-- never told, is forgotten: the sweep pushes it again.
 --
 -- ARGV  3..: pairs of id and fence (24 bytes), and due in Unix ms or empty for the front; at most
 --       500 pairs
@@ -22,6 +22,7 @@ local function give_back(job)
     return blind(name, id, now + 10000)
   end
   local flags = job.flags - (has(job.flags, REAPED) and REAPED or 0)
+  if step_back(name, id, flags, tonumber(job.due) or 0) then return end
   if job.due == '' then
     redis.call('LPUSH', list_of(name, flags), entry_of(id, flags))
     return enter(name)

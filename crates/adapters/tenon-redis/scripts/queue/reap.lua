@@ -12,16 +12,18 @@ redis.call('HDEL', OWNERS, unpack(lapsed))
 for i = #lapsed, 1, -1 do
   local id, owner = lapsed[i], owners[i]
   if owner then
-    local name, flags = string.sub(owner, 10), string.byte(owner, 9)
+    local flags, name = read_owner(owner)
     count('r', name, -1)
     if has(flags, ADOPTED) then
       redis.call('SREM', key('k', name), id)
       blind(name, id, now + 10000)
     else
       flags = flags + (has(flags, RECOVERED) and 0 or RECOVERED) + (has(flags, REAPED) and 0 or REAPED)
-      redis.call('LPUSH', list_of(name, flags), entry_of(id, flags))
       redis.call('SADD', key('k', name), id)
-      enter(name)
+      if not step_back(name, id, flags, 0) then
+        redis.call('LPUSH', list_of(name, flags), entry_of(id, flags))
+        enter(name)
+      end
     end
     reenter(name)
     tidy(name)

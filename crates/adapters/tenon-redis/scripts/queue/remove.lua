@@ -22,7 +22,7 @@ for i = 4, #ARGV do
     removed = removed + 1
     local lane_flag = redis.call('HEXISTS', key('o', name), 'j' .. id) == 1 and LANED or 0
     local owner = redis.call('HGET', OWNERS, id)
-    if owner and string.sub(owner, 10) == name then
+    if owner and select(2, read_owner(owner)) == name then
       redis.call('HDEL', OWNERS, id)
       redis.call('ZREM', RUNNING, id)
       count('r', name, -1)

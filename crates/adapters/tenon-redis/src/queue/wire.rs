@@ -6,9 +6,12 @@ use std::collections::HashMap;
 
 use redis::Cmd;
 use tenon_domain::{QueueName, RunId};
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{
-    ClaimedJob, Lane, LaneRule, Lease, Priority, Push, Shard, Source, Terms,
+    Beat, ClaimedJob, DueMs, Holdup, Lane, LaneRule, Lease, Priority, Push, Shard, Source, Terms,
+    Whereabouts,
 };
+use tenon_exec::ports::store::JobOrder;
 use uuid::Uuid;
 
 use crate::scripts::BATCH_MAX;
@@ -105,12 +108,15 @@ fn kind_of(job: &Push) -> PushKind {
 }
 
 fn flags_of(job: &Push) -> u8 {
-    let priority = match job.priority {
+    flags_of_priority(job.priority) + if job.is_recovered { RECOVERED } else { 0 }
+}
+
+fn flags_of_priority(priority: Priority) -> u8 {
+    match priority {
         Priority::High => HIGH,
         Priority::Normal => 0,
         Priority::Low => LOW,
-    };
-    priority + if job.is_recovered { RECOVERED } else { 0 }
+    }
 }
 
 fn write_special(job: &Push, call: &mut Cmd) {
@@ -137,26 +143,42 @@ fn lane_bytes(lane: &Lane) -> [u8; 18] {
 }
 
 pub(super) fn write_lease(lease: &Lease, call: &mut Cmd) {
+    call.arg(lease_bytes(lease).as_slice());
+}
+
+fn lease_bytes(lease: &Lease) -> [u8; ID_BYTES + 8] {
     let mut bytes = [0; ID_BYTES + 8];
     bytes[..ID_BYTES].copy_from_slice(lease.run.uuid().as_bytes());
     bytes[ID_BYTES..].copy_from_slice(&lease.fence.0.to_be_bytes());
-    call.arg(bytes.as_slice());
+    bytes
+}
+
+/// A lease, then what is known of the job's order: nothing, or its priority and maybe its lane.
+fn beat_bytes(beat: &Beat) -> Vec<u8> {
+    let mut bytes = lease_bytes(&beat.lease).to_vec();
+    if let Some(JobOrder { priority, lane }) = beat.order {
+        bytes.push(flags_of_priority(priority));
+        bytes.extend(lane.iter().flat_map(lane_bytes));
+    }
+    bytes
 }
 
 /// Leases by queue, as the beat script takes them.
-pub(super) fn write_leases_by_queue(leases: &[(QueueName, Lease)], call: &mut Cmd) {
-    let mut queues: Vec<(&QueueName, Vec<&Lease>)> = Vec::new();
+pub(super) fn write_beats_by_queue(beats: &[Beat], call: &mut Cmd) {
+    let mut queues: Vec<(&QueueName, Vec<&Beat>)> = Vec::new();
     let mut places: HashMap<&QueueName, usize> = HashMap::new();
-    for (queue, lease) in leases {
-        let place = *places.entry(queue).or_insert(queues.len());
+    for beat in beats {
+        let place = *places.entry(&beat.queue).or_insert(queues.len());
         if place == queues.len() {
-            queues.push((queue, Vec::new()));
+            queues.push((&beat.queue, Vec::new()));
         }
-        queues[place].1.push(lease);
+        queues[place].1.push(beat);
     }
-    for (queue, leases) in queues {
-        call.arg(queue.as_str()).arg(leases.len());
-        leases.into_iter().for_each(|lease| write_lease(lease, call));
+    for (queue, beats) in queues {
+        call.arg(queue.as_str()).arg(beats.len());
+        for beat in beats {
+            call.arg(beat_bytes(beat).as_slice());
+        }
     }
 }
 
@@ -201,6 +223,46 @@ pub(super) fn claimed_job(queue: &QueueName, entry: &[u8]) -> Option<ClaimedJob>
     })
 }
 
+/// Ids in a row.
+pub(super) fn run_ids(bytes: &[u8]) -> Vec<RunId> {
+    bytes.chunks_exact(ID_BYTES).filter_map(run_id).collect()
+}
+
+/// What the locate script answers after its first 0.
+pub(super) type Located = (u8, i64, i64, Vec<u8>, i64, Vec<u8>, u8);
+
+/// Where a job is, as the script says it.
+pub(super) fn whereabouts(located: Located) -> Whereabouts {
+    let (place, number, ms, member, rule, ids, holdup) = located;
+    let number = u64::try_from(number).ok();
+    match place {
+        1 => Whereabouts::Ready {
+            before: number,
+            holdup: match holdup {
+                1 => Some(Holdup::Paused),
+                2 => Some(Holdup::RunningMax(u32::try_from(ms).unwrap_or(u32::MAX))),
+                3 => Some(Holdup::Rate(DueMs(ms))),
+                4 => Some(Holdup::UnknownLanes),
+                _ => None,
+            },
+        },
+        2 => Whereabouts::Delayed { due: DueMs(ms) },
+        3 => Whereabouts::Held {
+            rule: match u16::try_from(rule) {
+                Ok(count) if count > 0 => LaneRule::AtMost(count),
+                _ => LaneRule::InOrder,
+            },
+            before: number.unwrap_or(0),
+            ahead: run_ids(&ids),
+        },
+        4 => Whereabouts::Running {
+            member: Uuid::from_slice(&member).ok().map(MemberId),
+            until: DueMs(ms),
+        },
+        _ => Whereabouts::Unknown,
+    }
+}
+
 /// `s` and the shard, or `d` and the queue.
 pub(super) fn source_bytes(source: &Source) -> Vec<u8> {
     match source {
@@ -222,7 +284,7 @@ pub(super) fn source(bytes: &[u8]) -> Option<Source> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tenon_exec::ports::queue::DueMs;
+    use tenon_exec::ports::queue::Fence;
 
     #[test]
     fn jobs_of_a_queue_keep_their_order_and_shards_are_told_apart() {
@@ -250,6 +312,18 @@ mod tests {
             (0..=BATCH_MAX).map(|_| (QueueName::new("q"), Push::now(RunId::new()))).collect();
         let batches = &PushBatch::cut(&jobs, |_| Shard(0))[&Shard(0)];
         assert_eq!(batches.iter().map(|batch| batch.jobs).collect::<Vec<_>>(), [BATCH_MAX, 1]);
+    }
+
+    #[test]
+    fn a_beat_tells_what_is_known_of_the_job() {
+        let lease = Lease { run: RunId::new(), fence: Fence(7) };
+        let queue = QueueName::new("q");
+        let of = |order| beat_bytes(&Beat { queue: queue.clone(), lease, order });
+        assert_eq!(of(None), lease_bytes(&lease));
+        assert_eq!(of(Some(JobOrder::default()))[24..], [0]);
+        let lane = Lane { key: [9; 16], rule: LaneRule::AtMost(3) };
+        let all = of(Some(JobOrder { priority: Priority::Low, lane: Some(lane) }));
+        assert_eq!((all[24], &all[25..41], &all[41..]), (LOW, &[9; 16][..], &[0, 3][..]));
     }
 
     #[test]

@@ -5,11 +5,17 @@ use std::sync::Arc;
 
 use tenon_contract::plan::PlanCache;
 use tenon_contract::quota::Quotas;
+use tenon_exec::ports::call_pools::CallPools;
 use tenon_exec::ports::coordination::Coordination;
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::JobQueue;
-use tenon_redis::{Endpoint, Redis, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas};
+use tenon_redis::{
+    Endpoint, Redis, RedisCallPools, RedisCoordination, RedisPlanCache, RedisQueue, RedisQuotas,
+};
 use tenon_testkit::redis_server::RedisCluster;
-use tenon_testkit::{coordination_suite, plan_cache_suite, queue_suite, quota_suite};
+use tenon_testkit::{
+    call_pool_suite, coordination_suite, plan_cache_suite, queue_suite, quota_suite,
+};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,7 +39,8 @@ impl Bench {
 
 impl queue_suite::Harness for Bench {
     async fn handle(&self) -> Arc<dyn JobQueue> {
-        Arc::new(RedisQueue::new(self.connect(), 16, &self.tasks, self.stop.clone()))
+        let (redis, me) = (self.connect(), MemberId::draw());
+        Arc::new(RedisQueue::new(redis, 16, me, &self.tasks, self.stop.clone()))
     }
 
     async fn forget(&self) {
@@ -80,6 +87,16 @@ impl quota_suite::Harness for Bench {
     }
 }
 
+impl call_pool_suite::Harness for Bench {
+    async fn handle(&self) -> Arc<dyn CallPools> {
+        Arc::new(RedisCallPools::new(self.connect()))
+    }
+
+    async fn forget(&self) {
+        self.cluster.forget().expect("the nodes answer");
+    }
+}
+
 /// One cluster for all of them, as it takes seconds to form; it forgets between two rules.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rules_hold_on_a_cluster() {
@@ -110,7 +127,15 @@ async fn the_rules_hold_on_a_cluster() {
         no_more_run_than_the_terms_allow,
         a_dedicated_queue_is_a_source_of_its_own,
         a_lane_is_in_order_however_it_was_pushed,
+        a_lease_taken_up_again_goes_before_who_became_ready_meanwhile,
+        a_job_is_found_in_every_place,
         large_batches_are_taken_whole,
+    );
+    hold!(call_pool_suite:
+        together_they_hold_no_more_than_the_pool,
+        what_a_dead_worker_held_comes_back,
+        who_waited_longer_comes_first,
+        pools_do_not_mix,
     );
     hold!(coordination_suite:
         an_answer_reaches_the_process_that_waits,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tenon_domain::{QueueName, RunId};
 use tenon_exec::ports::coordination::{Coordination, MISSED_TOPIC};
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{
     Ask, DueMs, Error, Generation, JobQueue, Lane, LaneRule, Lease, News, Priority, Push, Shard,
     Source,
@@ -112,7 +113,8 @@ async fn another_number_of_shards_is_as_if_the_service_forgot() {
     let names: Vec<_> = (0..50).map(|at| QueueName::new(format!("queue-{at}"))).collect();
     let jobs: Vec<_> = names.iter().map(job).collect();
     three.push(&jobs).await.expect("a push works");
-    let two = RedisQueue::new(bench.connect(), 2, &bench.tasks, bench.stop.clone());
+    let two =
+        RedisQueue::new(bench.connect(), 2, MemberId::draw(), &bench.tasks, bench.stop.clone());
     assert_eq!(two.generation().await.expect("asking works"), None);
     two.install_generation(Generation(2)).await.expect("installing works");
     assert_eq!(three.generation().await.expect("asking works"), None);

@@ -11,8 +11,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use tenon_domain::{QueueName, RunId};
 use tenon_exec::ports::queue::{
-    Ask, Claimed, Depth, DueMs, Generation, JobQueue, Lane, LaneRule, Lease, Push, Shard, Source,
-    Terms,
+    Ask, Beat, Claimed, Depth, DueMs, Generation, JobQueue, Lane, LaneRule, Lease, Push, Shard,
+    Source, Terms,
 };
 use tenon_redis::RedisQueue;
 
@@ -110,7 +110,8 @@ impl World {
     }
 
     async fn beat(&mut self) {
-        let leases: Vec<_> = self.held.iter().map(|lease| (self.name.clone(), *lease)).collect();
+        let of = |lease: &Lease| Beat { queue: self.name.clone(), lease: *lease, order: None };
+        let leases: Vec<_> = self.held.iter().map(of).collect();
         let lost = self.queue.beat(self.shard(), &leases, LEASE).await.expect("a beat works");
         self.held.retain(|lease| !lost.contains(&lease.run));
     }

@@ -13,12 +13,13 @@ use tenon_contract::plan::PlanCache;
 use tenon_contract::quota::Quotas;
 use tenon_contract::secret::SecretBytes;
 use tenon_domain::{Clock, SystemClock};
+use tenon_exec::ports::call_pools::CallPools;
 use tenon_exec::ports::coordination::Coordination;
-use tenon_exec::ports::membership::Membership;
+use tenon_exec::ports::membership::{MemberId, Membership};
 use tenon_exec::ports::queue::JobQueue;
 use tenon_redis::{
-    Endpoint, Redis, RedisCoordination, RedisMembership, RedisPlanCache, RedisQueue, RedisQuotas,
-    Sealer,
+    Endpoint, Redis, RedisCallPools, RedisCoordination, RedisMembership, RedisPlanCache,
+    RedisQueue, RedisQuotas, Sealer,
 };
 use tenon_testkit::redis_server::RedisServer;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +57,8 @@ impl Bench {
     }
 
     fn queue(&self) -> Arc<RedisQueue> {
-        Arc::new(RedisQueue::new(self.connect(), SHARDS, &self.tasks, self.stop.clone()))
+        let (redis, me) = (self.connect(), MemberId::draw());
+        Arc::new(RedisQueue::new(redis, SHARDS, me, &self.tasks, self.stop.clone()))
     }
 
     /// A handle that listens already.
@@ -89,6 +91,16 @@ impl tenon_testkit::queue_suite::Harness for Bench {
 impl tenon_testkit::coordination_suite::Harness for Bench {
     async fn handle(&self) -> Arc<dyn Coordination> {
         self.coordination().await
+    }
+}
+
+impl tenon_testkit::call_pool_suite::Harness for Bench {
+    async fn handle(&self) -> Arc<dyn CallPools> {
+        Arc::new(RedisCallPools::new(self.connect()))
+    }
+
+    async fn forget(&self) {
+        self.server.forget().expect("redis answers");
     }
 }
 
@@ -128,6 +140,32 @@ mod queue {
 
 mod coordination {
     tenon_testkit::coordination_suite!(super::Bench::start);
+}
+
+mod call_pools {
+    tenon_testkit::call_pool_suite!(super::Bench::start);
+
+    /// What is left in Redis ends by itself.
+    #[tokio::test]
+    async fn a_pool_has_a_ttl() {
+        use tenon_domain::{IntegrationId, ProjectId};
+        use tenon_exec::ports::call_pools::{Bid, CallPools, Pool};
+        use tenon_exec::ports::membership::MemberId;
+
+        let bench = super::Bench::start().await;
+        let pools = super::RedisCallPools::new(bench.connect());
+        let pool = Pool { project: ProjectId::new(), integration: IntegrationId::new() };
+        let ttl = std::time::Duration::from_secs(5);
+        let member = MemberId::draw();
+        let bid = Bid { member, max: 5, used: 1, wanted: 9, spare: 0, ttl };
+        pools.bid(&pool, &bid).await.expect("redis answers");
+        let script = "return redis.call('PTTL', redis.call('KEYS', '*')[1])";
+        let ttl = bench.server.command(&["EVAL", script, "0"]).expect("redis answers");
+        let ttl: i64 = ttl.parse().expect("a number");
+        assert!((1..=10_000).contains(&ttl), "{ttl}");
+        pools.bid(&pool, &Bid { used: 0, wanted: 0, ..bid }).await.expect("redis answers");
+        assert_eq!(bench.server.command(&["DBSIZE"]).expect("redis answers"), "0");
+    }
 }
 
 mod membership {

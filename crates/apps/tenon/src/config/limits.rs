@@ -241,9 +241,13 @@ pub struct Integrations {
     pub wait_max_ms: u64,
     /// The same once a step has read something.
     pub wait_amid_pages_max_ms: u64,
-    /// Calls of steps of one project to one connector that a worker process has under way at a
-    /// time; a project may have a limit of its own.
+    /// Calls of steps of one project to one connector that are under way at a time, over all
+    /// workers; a project may have a limit of its own.
     pub calls_per_connector_max: u32,
+    /// How long such calls of a worker count that has died.
+    pub call_lease_ms: u64,
+    /// Room for so many more calls is kept by a worker beside those under way, where there is plenty.
+    pub calls_spare: u32,
     /// How long a run pauses that found no room among them.
     pub busy_pause_ms: u64,
     /// Options that a provider has.
@@ -256,6 +260,8 @@ impl Default for Integrations {
             wait_max_ms: 2_000,
             wait_amid_pages_max_ms: 120_000,
             calls_per_connector_max: 100,
+            call_lease_ms: 5_000,
+            calls_spare: 4,
             busy_pause_ms: 1_000,
             sources: IntegrationSources::default(),
         }

@@ -8,7 +8,7 @@ use super::Settings;
 pub(super) type Broken = (&'static str, String);
 
 /// Settings for which zero has a meaning of its own.
-const ZERO_ALLOWED: [&str; 19] = [
+const ZERO_ALLOWED: [&str; 20] = [
     "controller.autoscale.workers_min",
     "controller.dedication.cooldown_ms",
     "controller.dedication.hold_ms",
@@ -22,6 +22,7 @@ const ZERO_ALLOWED: [&str; 19] = [
     "execution.sweep_min_age_ms",
     "documents.retries_max",
     "http.connection_threads",
+    "integrations.calls_spare",
     "integrations.sources.cache_entries_max",
     "proxy.retries_max",
     "proxy.retry_budget_percent",
@@ -58,6 +59,10 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     if settings.redis.key_interval_ms < 60_000 {
         let message = "must be at least 60000, or plans are put anew all the time";
         found.push(("redis.key_interval_ms", message.to_owned()));
+    }
+    if !(2_500..=60_000).contains(&settings.integrations.call_lease_ms) {
+        let message = "must be 2500 to 60000: workers say three times in it what they use";
+        found.push(("integrations.call_lease_ms", message.to_owned()));
     }
     if settings.functions.processes_max.is_some_and(|processes| processes < 2) {
         found.push(("functions.processes_max", "must be at least 2".to_owned()));

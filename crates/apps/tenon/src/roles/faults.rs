@@ -12,6 +12,7 @@ mod store;
 use std::sync::Arc;
 
 use tenon_domain::Clock;
+use tenon_exec::ports::call_pools::CallPools;
 use tenon_exec::ports::queue::JobQueue;
 use tenon_exec::ports::store::JobStore;
 
@@ -88,6 +89,27 @@ pub fn guarded_clock(clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Clock>> {
     Ok(clock)
 }
 
+/// The count of calls to providers, as all roles of a process see it.
+///
+/// # Errors
+/// When `TENON_REMOVE_GUARD` names no guard.
+#[cfg(debug_assertions)]
+pub fn guarded_pools(pools: Arc<dyn CallPools>) -> anyhow::Result<Arc<dyn CallPools>> {
+    Ok(match Guard::removed()? {
+        Some(Guard::CallPools) => Arc::new(tenon_local::LocalCallPools::new()),
+        _ => pools,
+    })
+}
+
+/// The count of calls to providers, as all roles of a process see it.
+///
+/// # Errors
+/// Never in a release build.
+#[cfg(not(debug_assertions))]
+pub fn guarded_pools(pools: Arc<dyn CallPools>) -> anyhow::Result<Arc<dyn CallPools>> {
+    Ok(pools)
+}
+
 #[cfg(debug_assertions)]
 mod debug {
     use std::str::FromStr;
@@ -118,6 +140,8 @@ mod debug {
         TerminalState,
         /// All processes go by one clock.
         SharedClock,
+        /// Calls of a project to a connector are counted over all workers.
+        CallPools,
     }
 
     impl Guard {
@@ -145,6 +169,7 @@ mod debug {
                 "generation" => Self::Generation,
                 "ack-after-commit" => Self::AckAfterCommit,
                 "terminal-state" => Self::TerminalState,
+                "call-pools" => Self::CallPools,
                 _ => anyhow::bail!("TENON_REMOVE_GUARD: there is no guard `{name}`"),
             })
         }

@@ -70,6 +70,7 @@ pub struct Running {
     duties: TaskTracker,
     accounts: Arc<Accounts>,
     recorder: Option<tokio::task::JoinHandle<()>>,
+    slots: Option<worker::Slots>,
     beat_stop: CancellationToken,
     beat: Option<std::thread::JoinHandle<()>>,
     local_queue: Option<LocalQueueLock>,
@@ -88,6 +89,9 @@ impl Running {
         self.stopping.cancel();
         self.workers.close();
         self.workers.wait().await;
+        if let Some(slots) = self.slots.take() {
+            slots.release().await;
+        }
         if let Some(recorder) = self.recorder.take() {
             let _ = recorder.await;
         }
@@ -139,12 +143,13 @@ pub async fn start(parts: Parts, metrics: Option<Arc<Gathered>>) -> anyhow::Resu
     }
     let mut connection_threads = None;
     let beat_stop = CancellationToken::new();
-    let (mut recorder, mut beat) = (None, None);
+    let (mut recorder, mut slots, mut beat) = (None, None, None);
     let (may_exit, mut members) = (CancellationToken::new(), None);
     if parts.roles.has(Role::Worker) {
         let ends = Ends { stopping: &stopping, may_exit: &may_exit };
         let started = worker::start(&parts, &shared, &workers, &duties, ends).await?;
         recorder = Some(started.recorder);
+        slots = Some(started.slots);
         members = Some(Members { membership: shared.membership.clone(), me: shared.me });
         beat = Some(worker::spawn_beat(&shared, started.leases, beat_stop.clone())?);
     }
@@ -203,6 +208,7 @@ pub async fn start(parts: Parts, metrics: Option<Arc<Gathered>>) -> anyhow::Resu
         duties,
         accounts: shared.accounts.clone(),
         recorder,
+        slots,
         beat_stop,
         beat,
         local_queue,

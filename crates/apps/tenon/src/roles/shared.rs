@@ -16,16 +16,19 @@ use tenon_exec::intake::{self, FreshJobs, Intake, IntakeParts};
 use tenon_exec::plans::Plans;
 use tenon_exec::ports::archive::ArchiveStore;
 use tenon_exec::ports::blobs::BlobStore;
+use tenon_exec::ports::call_pools::CallPools;
 use tenon_exec::ports::coordination::Coordination;
 use tenon_exec::ports::incarnation::Incarnation;
 use tenon_exec::ports::membership::{MemberId, Membership};
 use tenon_exec::ports::queue::JobQueue;
 use tenon_exec::ports::store::JobStore;
 use tenon_exec::settings::Settings as ExecSettings;
-use tenon_local::{LocalCoordination, LocalMembership, LocalPlanCache, LocalQueue, LocalQuotas};
+use tenon_local::{
+    LocalCallPools, LocalCoordination, LocalMembership, LocalPlanCache, LocalQueue, LocalQuotas,
+};
 use tenon_redis::{
-    Endpoint, Redis, RedisCoordination, RedisIncarnation, RedisMembership, RedisPlanCache,
-    RedisQueue, RedisQuotas, RedisSharedValues, Sealer,
+    Endpoint, Redis, RedisCallPools, RedisCoordination, RedisIncarnation, RedisMembership,
+    RedisPlanCache, RedisQueue, RedisQuotas, RedisSharedValues, Sealer,
 };
 use tenon_script::ScriptPool;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +54,7 @@ pub(super) struct Shared {
     pub(super) is_alone: bool,
     pub(super) plan_cache: Arc<dyn PlanCache>,
     pub(super) quotas: Arc<dyn Quotas>,
+    pub(super) call_pools: Arc<dyn CallPools>,
     /// What processes leave for each other, where they share it.
     pub(super) shared_values: Option<Arc<dyn SharedValues>>,
     pub(super) plans: Arc<Plans>,
@@ -99,6 +103,7 @@ impl Shared {
             store: execution.jobs.clone(),
             history: Arc::new(execution.reader.clone()),
             queue: self.queue.clone(),
+            membership: self.membership.clone(),
             coordination: self.coordination.clone(),
             grants: self.accounts.grants.clone(),
             clock: self.clock.clone(),
@@ -113,6 +118,7 @@ struct Cluster {
     membership: Arc<dyn Membership>,
     plan_cache: Arc<dyn PlanCache>,
     quotas: Arc<dyn Quotas>,
+    call_pools: Arc<dyn CallPools>,
     shared_values: Option<Arc<dyn SharedValues>>,
     incarnation: Option<Arc<dyn Incarnation>>,
 }
@@ -134,8 +140,17 @@ pub(super) async fn share(
         exec.reassert_grace = Duration::ZERO;
     }
     let settings = Arc::new(exec);
-    let Cluster { queue, coordination, membership, plan_cache, quotas, shared_values, incarnation } =
-        cluster(parts, &clock, tasks, stopping)?;
+    let me = MemberId::draw();
+    let Cluster {
+        queue,
+        coordination,
+        membership,
+        plan_cache,
+        quotas,
+        call_pools,
+        shared_values,
+        incarnation,
+    } = cluster(parts, &clock, me, tasks, stopping)?;
     let requests = Arc::new(AskApi::new(coordination.clone()));
     let plans = Plans::new(plan_cache.clone())
         .with_directory(parts.settings.directory())
@@ -161,9 +176,10 @@ pub(super) async fn share(
         queue,
         coordination,
         membership,
-        me: MemberId::draw(),
+        me,
         is_alone: parts.settings.redis.url.is_none(),
         quotas,
+        call_pools,
         shared_values,
         plans: Arc::new(plans),
         plan_requests: requests,
@@ -181,6 +197,7 @@ pub(super) async fn share(
 fn cluster(
     parts: &Parts,
     clock: &Arc<dyn Clock>,
+    me: MemberId,
     tasks: &TaskTracker,
     stopping: &CancellationToken,
 ) -> anyhow::Result<Cluster> {
@@ -189,11 +206,12 @@ fn cluster(
     let url = url.filter(|_| parts.roles.may_open(Store::Coordination));
     let Some(url) = url else {
         return Ok(Cluster {
-            queue: Arc::new(LocalQueue::new(clock.clone())),
+            queue: Arc::new(LocalQueue::new(clock.clone()).for_member(me)),
             coordination: Arc::new(LocalCoordination::new()),
             membership: Arc::new(LocalMembership::new()),
             plan_cache: Arc::new(LocalPlanCache::new()),
             quotas: Arc::new(LocalQuotas::new(clock.clone())),
+            call_pools: Arc::new(LocalCallPools::new()),
             shared_values: None,
             incarnation: None,
         });
@@ -212,13 +230,14 @@ fn cluster(
         Arc::new(RedisSharedValues::new(redis.clone(), sealer.clone()))
     });
     let shards = settings.redis.queue_shards;
-    let queue = Arc::new(RedisQueue::new(redis.clone(), shards, tasks, stopping.clone()));
+    let queue = RedisQueue::new(redis.clone(), shards, me, tasks, stopping.clone());
     Ok(Cluster {
-        queue: super::faults::guarded_queue(queue)?,
+        queue: super::faults::guarded_queue(Arc::new(queue))?,
         coordination: Arc::new(RedisCoordination::new(redis.clone(), tasks, stopping.clone())),
         membership: Arc::new(RedisMembership::new(redis.clone())),
         plan_cache: Arc::new(RedisPlanCache::new(redis.clone(), sealer)),
         quotas: Arc::new(RedisQuotas::new(redis.clone())),
+        call_pools: super::faults::guarded_pools(Arc::new(RedisCallPools::new(redis.clone())))?,
         shared_values,
         incarnation: Some(Arc::new(RedisIncarnation::new(redis))),
     })

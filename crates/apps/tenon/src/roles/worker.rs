@@ -25,6 +25,26 @@ const IN_FLIGHT_FILE: &str = "in-flight";
 pub(super) struct Started {
     pub(super) recorder: tokio::task::JoinHandle<()>,
     pub(super) leases: Arc<Leases>,
+    pub(super) slots: Slots,
+}
+
+/// Keeps what this process holds of the calls to providers.
+pub(super) struct Slots {
+    stop: CancellationToken,
+    keeper: tokio::task::JoinHandle<()>,
+}
+
+impl Slots {
+    fn keep(slots: CallSlots) -> Self {
+        let stop = CancellationToken::new();
+        Self { keeper: tokio::spawn(slots.keep(stop.clone())), stop }
+    }
+
+    /// Gives them back; no call begins any more.
+    pub(super) async fn release(self) {
+        self.stop.cancel();
+        let _ = self.keeper.await;
+    }
 }
 
 /// Starts the worker of this process.
@@ -50,6 +70,7 @@ pub(super) async fn start(
         shared.clock.clone(),
         settings.clone(),
     );
+    let slots = CallSlots::new(shared.call_pools.clone(), shared.me, parts.settings.call_slots());
     let runner = shared.functions.clone().context("a worker has function processes")?;
     let engine = Arc::new(Engine {
         store: execution.jobs.clone(),
@@ -60,7 +81,7 @@ pub(super) async fn start(
             access: access.clone(),
             plans: shared.plans.clone(),
             quotas: shared.quotas.clone(),
-            slots: CallSlots::default(),
+            slots: slots.clone(),
             limits: parts.settings.integration_steps(),
         }),
         plans: Some(shared.plans.clone()),
@@ -94,7 +115,8 @@ pub(super) async fn start(
         shared.coordination.announcements(),
         stopping.clone(),
     ));
-    Ok(Started { recorder: tokio::spawn(recorder.run()), leases })
+    let slots = Slots::keep(slots);
+    Ok(Started { recorder: tokio::spawn(recorder.run()), leases, slots })
 }
 
 /// With a local queue nobody sees this process's leases lapse, so they are noted on disk: the

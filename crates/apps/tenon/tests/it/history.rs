@@ -445,7 +445,33 @@ async fn a_retry_and_a_step_in_flight_are_told_in_the_terminal_too() {
     let run = product.fire(&event, json!({})).await.remove(0);
     until("the call is under way", || !service.calls_of("/slow").is_empty()).await;
     let told = reasons(&product, &run).await;
-    // Other tests run in the same project at the same time.
-    let code = text_of(&told[0]["code"]);
-    assert!(["running", "queued", "queued_or_running"].contains(&code.as_str()), "{told:?}");
+    assert_eq!(told[0]["code"], "running", "{told:?}");
+    // The worker is a part of the product's process.
+    let worker = text_of(&told[0]["worker"]);
+    let process = worker.rsplit_once(':').expect("machine and process").1;
+    assert!(process.parse::<u32>().is_ok(), "{worker}");
+    let lapses: jiff::Timestamp = text_of(&told[0]["lease_until"]).parse().expect("a time");
+    assert!(lapses > jiff::Timestamp::UNIX_EPOCH, "{told:?}");
+    assert!(text_of(&told[0]["message"]).starts_with(&format!("the worker {worker} has it until")));
+}
+
+#[tokio::test]
+async fn a_run_behind_another_of_its_key_names_it() {
+    let product = Product::shared();
+    let service =
+        Service::start(|_| Reply::json(200, &json!({})).after(Duration::from_secs(3))).await;
+    let steps = json!([{ "id": "call", "type": "request", "method": "GET",
+                         "url": format!("{}/slow", service.url) }]);
+    let event = fresh_name();
+    let triggers = json!([{ "type": "app_event", "event": event }]);
+    let mut document = document(&event, triggers, steps);
+    document["ordering_key"] = json!("{{trigger.event.key}}");
+    product.apply(&document).await;
+    let first = product.fire(&event, json!({ "key": event })).await.remove(0);
+    let second = product.fire(&event, json!({ "key": event })).await.remove(0);
+    until("the first call is under way", || !service.calls_of("/slow").is_empty()).await;
+    let told = reasons(&product, &second).await;
+    assert_eq!((&told[0]["code"], &told[0]["before"]), (&json!("held"), &json!(0)), "{told:?}");
+    assert_eq!(told[0]["ahead"], json!([first]));
+    assert!(text_of(&told[0]["message"]).contains(&first), "{told:?}");
 }

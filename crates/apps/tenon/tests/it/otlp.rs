@@ -71,6 +71,27 @@ impl Collector {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+
+    /// Waits until a trace has these steps, each as id and status; answers their spans.
+    async fn steps(&self, trace: &str, steps: &[&str]) -> BTreeMap<String, Span> {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let spans = self.spans();
+            let ours = spans.into_iter().filter(|span| hex(&span.trace_id) == trace);
+            let ours = ours.filter(|span| span.name == "exec.step");
+            let named = |span: Span| {
+                let name =
+                    format!("{} {}", attribute(&span, "step.id"), attribute(&span, "step.status"));
+                (name, span)
+            };
+            let found: BTreeMap<String, Span> = ours.map(named).collect();
+            if steps.iter().all(|step| found.contains_key(*step)) {
+                return found;
+            }
+            assert!(Instant::now() < give_up, "there are only {:?}", found.keys());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -159,8 +180,33 @@ async fn a_run_that_waited_goes_on_in_the_trace_of_its_trigger() {
     product.kill().await;
     product.start_again().await;
     assert_eq!(product.ended(&run).await["status"], "succeeded");
-    let spans = collector.trace(TRACE, &["exec.run", "exec.step"]).await;
-    assert_eq!(attribute(&spans["exec.step"], "step.id"), "after");
+    let steps =
+        collector.steps(TRACE, &["wait waiting", "wait succeeded", "after succeeded"]).await;
+    let kinds =
+        ["wait waiting", "after succeeded"].map(|step| attribute(&steps[step], "step.kind"));
+    assert_eq!(kinds, ["delay", "function"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_steps_of_a_fan_out_are_within_it() {
+    let (product, collector) = traced("1000").await;
+    let steps = json!([
+        { "id": "items", "type": "function", "code": "function run() { return [1, 2]; }", "next": "all" },
+        { "id": "all", "type": "fan_out", "over": "{{items.result}}", "each": "each", "next": "after" },
+        { "id": "each", "type": "function", "code": "function run() { return 1; }" },
+        { "id": "after", "type": "function", "code": "function run() { return 2; }" },
+    ]);
+    let event = product.deploy(steps).await;
+    let run = fire(&product, &event).await;
+    assert_eq!(product.ended(&run).await["status"], "succeeded");
+    let names = ["all succeeded", "each succeeded", "after succeeded"];
+    let steps = collector.steps(TRACE, &names).await;
+    let [all, each, after] = names.map(|name| &steps[name]);
+    let spans = collector.trace(TRACE, &["exec.run"]).await;
+    assert_eq!(attribute(all, "step.kind"), "fan_out");
+    assert_eq!(all.parent_span_id, spans["exec.run"].span_id);
+    assert_eq!(each.parent_span_id, all.span_id);
+    assert_eq!(after.parent_span_id, all.parent_span_id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,11 +83,45 @@ pub struct Service {
     /// Its address, `http://host:port`.
     pub url: String,
     calls: Arc<Mutex<Vec<Call>>>,
+    open: Arc<Mutex<HashMap<String, Open>>>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// Calls of a path that have no answer yet: how many, and how many at most so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    now: usize,
+    most: usize,
+}
+
+/// A call without an answer; it ends with its answer or when its caller goes.
+struct Answering {
+    open: Arc<Mutex<HashMap<String, Open>>>,
+    path: String,
+}
+
+impl Answering {
+    fn begin(shared: &Shared, path: &str) -> Self {
+        let (open, path) = (shared.open.clone(), path.to_owned());
+        let mut paths = open.lock().expect("no test panics in it");
+        let calls = paths.entry(path.clone()).or_default();
+        calls.now += 1;
+        calls.most = calls.most.max(calls.now);
+        drop(paths);
+        Self { open, path }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let mut paths = self.open.lock().expect("no test panics in it");
+        paths.entry(std::mem::take(&mut self.path)).or_default().now -= 1;
+    }
 }
 
 #[derive(Clone)]
 struct Shared {
+    open: Arc<Mutex<HashMap<String, Open>>>,
     calls: Arc<Mutex<Vec<Call>>>,
     counts: Arc<Mutex<HashMap<String, usize>>>,
     answer: Arc<dyn Fn(&Call) -> Reply + Send + Sync>,
@@ -99,7 +133,9 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it listens"));
         let calls = Arc::new(Mutex::new(Vec::new()));
+        let open = Arc::default();
         let shared = Shared {
+            open: Arc::clone(&open),
             calls: calls.clone(),
             counts: Arc::new(Mutex::new(HashMap::new())),
             answer: Arc::new(answer),
@@ -108,7 +144,7 @@ impl Service {
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
-        Self { url, calls, task }
+        Self { url, calls, open, task }
     }
 
     /// A service that says 200 with what it got.
@@ -122,6 +158,12 @@ impl Service {
     /// The calls so far.
     pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().expect("no test panics in it").clone()
+    }
+
+    /// How many calls of a path were under way at the same time, at most so far.
+    pub fn most_at_once(&self, path: &str) -> usize {
+        let open = self.open.lock().expect("no test panics in it");
+        open.get(path).map_or(0, |open| open.most)
     }
 
     /// The calls of a path so far.
@@ -140,6 +182,7 @@ async fn serve(State(shared): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, 64 << 20).await.unwrap_or_default();
     let path = parts.uri.path().to_owned();
+    let _answering = Answering::begin(&shared, &path);
     let before = {
         let mut counts = shared.counts.lock().expect("no test panics in it");
         let count = counts.entry(path.clone()).or_default();

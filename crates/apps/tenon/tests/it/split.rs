@@ -1,5 +1,6 @@
 //! Every role in a process of its own: each can die while the others go on.
 
+mod caps;
 mod installation;
 
 use std::collections::BTreeSet;

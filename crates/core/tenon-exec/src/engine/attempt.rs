@@ -34,18 +34,18 @@ const SPREAD_MAX: Duration = Duration::from_secs(30);
 const INFRASTRUCTURE_DELAYS_MS: [u64; 5] = [50, 200, 500, 1_000, 2_000];
 
 impl Engine {
-    /// Runs one attempt and records it.
+    /// Runs one attempt within `span`, and records it.
     pub(super) async fn attempt(
         &self,
         execution: &Execution,
         frame: &Arc<Frame>,
         step: &ProgramStep,
         turn: Turn,
+        span: Span,
     ) -> Result<StepFlow, Error> {
         let started_at = self.clock.now();
         let clock = Instant::now();
         let view = self.view(execution, frame, step).await?;
-        let span = step_span(execution, step, turn);
         let result =
             self.dispatch_patiently(execution, frame, step, &view).instrument(span.clone()).await;
         span.record("step.status", if result.is_ok() { "succeeded" } else { "failed" });
@@ -321,8 +321,8 @@ impl Engine {
     }
 }
 
-/// The span of an attempt, where the run is traced.
-fn step_span(execution: &Execution, step: &ProgramStep, turn: Turn) -> Span {
+/// The span of a step that is run, where the run is traced.
+pub(super) fn step_span(execution: &Execution, step: &ProgramStep, turn: Turn) -> Span {
     if execution.job.trace.is_none() {
         return Span::none();
     }

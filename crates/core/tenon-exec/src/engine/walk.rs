@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::Value;
+use tracing::Instrument as _;
 
+use super::attempt::step_span;
 use super::frame::{Frame, Slot};
 use super::progress::{Recorded, Turn};
 use super::{Engine, Error, Execution};
@@ -107,11 +109,20 @@ impl Engine {
             let row = self.row(execution, frame, step, turn);
             return self.record_failure(execution, step, row, failure).await;
         }
-        match &step.step.kind {
-            StepKind::FanOut(fan_out) => self.fan_out(execution, frame, index, step, fan_out).await,
-            StepKind::Delay(delay) => self.delay(execution, frame, step, delay, turn).await,
-            _ => self.attempt(execution, frame, step, turn).await,
-        }
+        let span = step_span(execution, step, turn);
+        let flow = match &step.step.kind {
+            StepKind::FanOut(fan_out) => {
+                let run = self.fan_out(execution, frame, index, step, fan_out);
+                run.instrument(span.clone()).await?
+            }
+            StepKind::Delay(delay) => {
+                let run = self.delay(execution, frame, step, delay, turn);
+                run.instrument(span.clone()).await?
+            }
+            _ => return self.attempt(execution, frame, step, turn, span).await,
+        };
+        span.record("step.status", status_of(&flow));
+        Ok(flow)
     }
 
     /// What a recorded result means for the walk.
@@ -152,6 +163,16 @@ impl Engine {
 enum Taken {
     Flow(StepFlow),
     Turn(Turn),
+}
+
+/// How a delay or a fan-out came out this time, for its span.
+fn status_of(flow: &StepFlow) -> &'static str {
+    match flow {
+        StepFlow::Output(_) => "succeeded",
+        StepFlow::Stop(Flow::Failed(_)) => "failed",
+        StepFlow::Stop(Flow::Suspended(_) | Flow::Paused(_)) => "waiting",
+        StepFlow::Stop(Flow::Yielded | Flow::Done) => "yielded",
+    }
 }
 
 /// The first step of the branch that a conditional takes.

@@ -22,6 +22,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tenon_domain::{QueueName, RunId};
 
+use super::membership::MemberId;
+use super::store::JobOrder;
+
+/// Ready jobs of one priority among which a job is looked for, at most.
+pub const LOOK_MAX: usize = 1_000;
+
+/// Runs that go before a held one and are named, at most.
+pub const AHEAD_MAX: usize = 5;
+
 /// How often the queue has been found empty-handed; grows only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u32);
@@ -127,7 +136,8 @@ pub struct Ask {
     /// At most so many jobs, all queues together.
     pub max: usize,
     /// At most so many jobs in one turn of a queue, so that a claim is shared between queues that
-    /// wait; turns go round until `max` is reached.
+    /// wait; turns go round until `max` is reached. Where many queues of the shard wait, turns are
+    /// shorter, so that a round of all of them stays short.
     pub max_of_queue: usize,
     /// How long the jobs are leased.
     pub ttl: Duration,
@@ -170,6 +180,67 @@ pub struct Lease {
     pub run: RunId,
     /// The fence it was claimed under.
     pub fence: Fence,
+}
+
+/// A lease that is to be extended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// The queue of the job.
+    pub queue: QueueName,
+    /// The lease.
+    pub lease: Lease,
+    /// The job's order, so that a service that forgot knows which lane the job is in; `None` as
+    /// long as the worker has not read the job.
+    pub order: Option<JobOrder>,
+}
+
+/// Where a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// The queue does not know it.
+    Unknown,
+    /// Ready to be claimed.
+    Ready {
+        /// Jobs of its queue that are handed out before it, as it looks now; `None` where it is
+        /// not among the first [`LOOK_MAX`] of its priority.
+        before: Option<u64>,
+        /// Why nothing like it is handed out now, if that is so.
+        holdup: Option<Holdup>,
+    },
+    /// Waiting for its time.
+    Delayed {
+        /// When it falls due.
+        due: DueMs,
+    },
+    /// Waiting because its lane is full.
+    Held {
+        /// What the lane asks for.
+        rule: LaneRule,
+        /// Jobs that wait for the same lane and go before it.
+        before: u64,
+        /// The jobs that fill the lane, at most [`AHEAD_MAX`] of them.
+        ahead: Vec<RunId>,
+    },
+    /// Leased.
+    Running {
+        /// Who holds it; `None` where that was not noted.
+        member: Option<MemberId>,
+        /// When the lease lapses if it is not extended.
+        until: DueMs,
+    },
+}
+
+/// Why a queue hands out no ready job for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holdup {
+    /// It is paused.
+    Paused,
+    /// As many of its jobs run as its terms allow.
+    RunningMax(u32),
+    /// Its terms allow no other start before this moment.
+    Rate(DueMs),
+    /// Leases are around of which the lane is not known, and the job has a lane.
+    UnknownLanes,
 }
 
 /// How many jobs are where.
@@ -266,6 +337,9 @@ pub trait JobQueue: Send + Sync + 'static {
     /// How many shards there are, the same for every process. Changing it is a new generation.
     fn shards(&self) -> u16;
 
+    /// Whom the claims of this handle are noted for.
+    fn member(&self) -> MemberId;
+
     /// Where a queue is.
     fn shard_of(&self, queue: &QueueName) -> Shard;
 
@@ -275,6 +349,10 @@ pub trait JobQueue: Send + Sync + 'static {
     /// Writes the generation; a smaller one than the service carries is ignored. Queues of an
     /// older generation are then treated as forgotten. From here on this handle uses it.
     async fn install_generation(&self, generation: Generation) -> Result<(), Error>;
+
+    /// From here on this handle uses a generation that the service was seen to carry. Nothing is
+    /// written: a service that has forgotten since must not look as if it had not.
+    fn use_generation(&self, generation: Generation);
 
     /// Puts jobs into their queues and wakes who serves them. A job that is already known keeps
     /// its place. Repeating is harmless. Queues in different shards are told side by side; an
@@ -287,12 +365,12 @@ pub trait JobQueue: Send + Sync + 'static {
 
     /// Extends leases by `ttl` from now. A lease the service has never heard of (it forgot) is
     /// taken up again; one that another worker holds, or that was finished, comes back as lost.
-    async fn beat(
-        &self,
-        shard: Shard,
-        leases: &[(QueueName, Lease)],
-        ttl: Duration,
-    ) -> Result<Vec<RunId>, Error>;
+    ///
+    /// Where the order of the job is told, a lease that is taken up again is as any other: it
+    /// fills its lane, and given back it goes where it belongs. Where it is not, no job of a lane
+    /// of that queue starts until a later beat tells it, or the job has ended or was pushed again.
+    async fn beat(&self, shard: Shard, leases: &[Beat], ttl: Duration)
+    -> Result<Vec<RunId>, Error>;
 
     /// Removes finished jobs. Called after the results are committed. Leases that are not held
     /// are passed over.
@@ -312,6 +390,9 @@ pub trait JobQueue: Send + Sync + 'static {
     /// For each run, whether the queue knows it. The sweep pushes those it does not. Where the
     /// service notices that a part of the queue was lost, it drops what waits and answers so.
     async fn known(&self, queue: &QueueName, runs: &[RunId]) -> Result<Vec<bool>, Error>;
+
+    /// Where one job of a queue is. For people: it may be elsewhere by the time it is read.
+    async fn locate(&self, queue: &QueueName, run: RunId) -> Result<Whereabouts, Error>;
 
     /// How many jobs of a queue are where.
     async fn depth(&self, queue: &QueueName) -> Result<Depth, Error>;

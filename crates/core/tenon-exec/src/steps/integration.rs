@@ -17,7 +17,7 @@ pub(crate) mod mask;
 mod request;
 mod slots;
 
-pub use slots::CallSlots;
+pub use slots::{CallSlot, CallSlots, SlotSettings};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct Integrations {
     pub plans: Arc<dyn PlanSource>,
     /// The providers' rate limits.
     pub quotas: Arc<dyn Quotas>,
-    /// Calls under way in this process.
+    /// Room among the calls that are under way.
     pub slots: CallSlots,
     /// Bounds.
     pub limits: IntegrationLimits,
@@ -60,8 +60,8 @@ pub struct IntegrationLimits {
     /// The same once a step has read something: a pause would read it again, so that a list of
     /// many pages might never end.
     pub wait_amid_pages_max: Duration,
-    /// Calls of one project to one connector that this process has under way at a time; a project
-    /// may have a limit of its own.
+    /// Calls of one project to one connector that are under way at a time, over all workers; a
+    /// project may have a limit of its own.
     pub calls_per_connector_max: u32,
     /// How long a run pauses that found no room among them.
     pub busy_pause: Duration,

@@ -17,7 +17,7 @@ use tenon_exec::ports::history::{
 use tenon_exec::ports::queue::{Generation, JobQueue};
 use tenon_exec::ports::store::{Accept, Installation, Job, JobOrder, JobStore};
 use tenon_exec::settings::Settings;
-use tenon_local::LocalCoordination;
+use tenon_local::{LocalCoordination, LocalMembership};
 
 use crate::bench::Stores;
 
@@ -159,6 +159,7 @@ async fn replays_and_tests_are_signed_anew() {
         store: stores.store.clone(),
         history: Arc::new(OneRun(ended(&stores, old))),
         queue: stores.queue.clone(),
+        membership: Arc::new(LocalMembership::new()),
         coordination: Arc::new(LocalCoordination::new()),
         grants: Some(key()),
         clock: stores.clock.clone(),

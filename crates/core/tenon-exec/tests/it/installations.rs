@@ -22,7 +22,7 @@ use tenon_exec::ports::store::{
     Accept, Accepted, Installation, InstallationScope, Job, JobOrder, JobStore,
 };
 use tenon_exec::settings::Settings;
-use tenon_local::LocalCoordination;
+use tenon_local::{LocalCoordination, LocalMembership};
 use tenon_testkit::fakes::Entry;
 
 use crate::bench::{Bench, Stores, program};
@@ -246,6 +246,7 @@ async fn control(stores: &Stores, old: &Job) -> Control {
         store: stores.store.clone(),
         history: Arc::new(Ended(summary, installation)),
         queue: stores.queue.clone(),
+        membership: Arc::new(LocalMembership::new()),
         coordination: Arc::new(LocalCoordination::new()),
         grants: None,
         clock: stores.clock.clone(),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tenon_domain::RunId;
 use tenon_exec::leases::Leases;
-use tenon_exec::ports::queue::{JobQueue, Lease};
+use tenon_exec::ports::queue::{Generation, JobQueue, Lane, LaneRule, Lease, Push, Whereabouts};
+use tenon_exec::ports::store::JobOrder;
 use tenon_exec::settings::Settings;
 
 use crate::bench::{Stores, fence};
@@ -63,6 +64,27 @@ async fn a_lease_that_was_overdue_is_not_extended_any_more() {
     let token = leases.hold(&stores.queue_name(), lease, Duration::ZERO);
     leases.beat(&*stores.queue, TTL).await;
     assert!(token.is_cancelled(), "somebody else may have begun meanwhile");
+}
+
+#[tokio::test]
+async fn a_queue_that_forgot_learns_the_lane_of_a_run_that_goes_on() {
+    let stores = Stores::new(Settings::default());
+    let lane = Lane { key: [7; 16], rule: LaneRule::InOrder };
+    let order = JobOrder { lane: Some(lane), ..JobOrder::default() };
+    let (first, second) = (RunId::new(), RunId::new());
+    let lease = stores.claim(first).await;
+    let leases = Leases::default();
+    leases.hold(&stores.queue_name(), lease, TTL);
+    leases.learn(Lease { fence: fence(9), ..lease }, JobOrder::default());
+    leases.learn(lease, order);
+    stores.local.forget();
+    stores.local.install_generation(Generation(2)).await.expect("in memory");
+    leases.beat(&*stores.queue, TTL).await;
+    let next = Push { lane: Some(lane), ..Push::now(second) };
+    stores.local.push(&[(stores.queue_name(), next)]).await.expect("in memory");
+    let found = stores.queue.locate(&stores.queue_name(), second).await.expect("in memory");
+    let rule = LaneRule::InOrder;
+    assert_eq!(found, Whereabouts::Held { rule, before: 0, ahead: vec![first] });
 }
 
 #[test]

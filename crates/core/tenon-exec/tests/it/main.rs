@@ -2,6 +2,7 @@
 
 mod admission;
 mod bench;
+mod clock_sync;
 mod cluster;
 mod engine;
 mod fan_out;

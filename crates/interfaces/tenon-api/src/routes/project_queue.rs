@@ -36,7 +36,7 @@ struct ProjectQueueRequest {
     #[serde(default)]
     #[schema(minimum = 0.001, maximum = 1_000_000)]
     starts_per_second: Option<f64>,
-    /// Calls of steps that one worker process has under way at a time to one connector; when left
+    /// Calls of steps that are under way at a time to one connector, over all workers; when left
     /// out, the installation's `integrations.calls_per_connector_max`.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 100_000)]

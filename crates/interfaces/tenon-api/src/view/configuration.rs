@@ -229,7 +229,7 @@ pub(crate) struct ProjectQueueView {
     running_max: Option<u32>,
     /// Runs that may start in a second; null is without limit.
     starts_per_second: Option<f64>,
-    /// Calls of steps that one worker process has under way at a time to one connector; null is
+    /// Calls of steps that are under way at a time to one connector, over all workers; null is
     /// the installation's limit.
     calls_per_connector_max: Option<u32>,
 }

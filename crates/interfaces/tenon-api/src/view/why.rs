@@ -24,8 +24,8 @@ pub(crate) struct WhyView {
 #[schema(as = WhyReason)]
 pub(crate) struct ReasonView {
     /// A word for programs: `ended`, `delay`, `retry`, `provider_limit`, `system_retry`,
-    /// `queue_away`, `missing`, `queued`, `no_worker`, `queued_or_running`, `at_cap`, `held`, `queue_paused`, `moving`, `running` or
-    /// `taken_over`. More may come.
+    /// `queue_away`, `missing`, `queued`, `no_worker`, `queue_paused`, `at_cap`, `rate_cap`, `lanes_unknown`,
+    /// `delayed`, `held`, `running` or `taken_over`. More may come.
     code: &'static str,
     /// The same for people.
     message: String,
@@ -55,9 +55,24 @@ pub(crate) struct ReasonView {
     /// Runs that the project may have at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     running_max: Option<u32>,
-    /// Jobs of the project that wait for others of their lane.
+    /// Jobs that go before the run: in its queue, or, where it is held, in its lane. Left out where
+    /// they are too many to be counted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    held: Option<u64>,
+    before: Option<u64>,
+    /// The runs that it waits for, the first few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    ahead: Vec<RunId>,
+    /// Runs of its workflow that may be out at a time, where that is what it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lane_max: Option<u16>,
+    /// The worker that has it: machine and process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<String>,
+    /// When its worker loses it if it does not say that it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    lease_until: Option<Timestamp>,
     /// How often a worker died under the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     times: Option<u32>,
@@ -98,27 +113,28 @@ impl From<Reason> for ReasonView {
                 ..view
             },
             Reason::SystemRetry { until } => Self { until: Some(until), ..view },
-            Reason::Queued { ready, running } => {
-                Self { ready: Some(ready), running: Some(running), ..view }
+            Reason::Queued { before, ready, running } => {
+                Self { before, ready: Some(ready), running: Some(running), ..view }
             }
-            Reason::QueuedOrRunning { ready, held, running } => {
-                let (ready, held, running) = (Some(ready), Some(held), Some(running));
-                Self { ready, held, running, ..view }
+            Reason::Delayed { until } | Reason::RateCap { until } => {
+                Self { until: Some(until), ..view }
             }
             Reason::AtCap { running, running_max } => {
                 Self { running: Some(running), running_max: Some(running_max), ..view }
             }
-            Reason::Held { held } => Self { held: Some(held), ..view },
+            Reason::Held { lane_max, before, ahead } => {
+                Self { lane_max, before: Some(before), ahead, ..view }
+            }
             Reason::NoWorker { ready } => Self { ready: Some(ready), running: Some(0), ..view },
-            Reason::Running { last: Some((step, at)) } => {
-                Self { step: Some(step.to_string()), since: Some(at), ..view }
+            Reason::Running { worker, lease_until, last } => {
+                let (step, since) = last.unzip();
+                let step = step.map(|step| step.to_string());
+                Self { worker, lease_until: Some(lease_until), step, since, ..view }
             }
             Reason::TakenOver { times } => Self { times: Some(times), ..view },
-            Reason::Running { last: None }
-            | Reason::QueueAway
-            | Reason::Missing
-            | Reason::QueuePaused
-            | Reason::Moving => view,
+            Reason::QueueAway | Reason::Missing | Reason::QueuePaused | Reason::LanesUnknown => {
+                view
+            }
         }
     }
 }

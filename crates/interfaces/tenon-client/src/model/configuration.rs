@@ -23,7 +23,7 @@ pub struct ProjectQueue {
     pub running_max: Option<u32>,
     /// Runs that may start in a second; `None` is without limit.
     pub starts_per_second: Option<f64>,
-    /// Calls of steps that one worker process has under way at a time to one connector; `None` is
+    /// Calls of steps that are under way at a time to one connector, over all workers; `None` is
     /// the installation's limit.
     pub calls_per_connector_max: Option<u32>,
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tenon_domain::{QueueName, RunId};
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{
-    Ask, Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, News, Push, QueueState, Shard,
-    Source, Terms,
+    Ask, Beat, Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, News, Push, QueueState,
+    Shard, Source, Terms, Whereabouts,
 };
 
 use super::{Entry, Journal, Presence};
@@ -42,6 +43,10 @@ impl JobQueue for WatchedQueue {
         self.inner.shards()
     }
 
+    fn member(&self) -> MemberId {
+        self.inner.member()
+    }
+
     fn shard_of(&self, queue: &QueueName) -> Shard {
         self.inner.shard_of(queue)
     }
@@ -56,6 +61,10 @@ impl JobQueue for WatchedQueue {
         self.inner.install_generation(generation).await?;
         self.journal.note(Entry::Installed(generation.0));
         Ok(())
+    }
+
+    fn use_generation(&self, generation: Generation) {
+        self.inner.use_generation(generation);
     }
 
     async fn push(&self, jobs: &[(QueueName, Push)]) -> Result<(), Error> {
@@ -74,7 +83,7 @@ impl JobQueue for WatchedQueue {
     async fn beat(
         &self,
         shard: Shard,
-        leases: &[(QueueName, Lease)],
+        leases: &[Beat],
         ttl: Duration,
     ) -> Result<Vec<RunId>, Error> {
         self.check("extend leases")?;
@@ -108,6 +117,11 @@ impl JobQueue for WatchedQueue {
     async fn known(&self, queue: &QueueName, runs: &[RunId]) -> Result<Vec<bool>, Error> {
         self.check("look for jobs")?;
         self.inner.known(queue, runs).await
+    }
+
+    async fn locate(&self, queue: &QueueName, run: RunId) -> Result<Whereabouts, Error> {
+        self.check("find a job")?;
+        self.inner.locate(queue, run).await
     }
 
     async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {

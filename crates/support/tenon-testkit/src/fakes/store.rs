@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tenon_domain::{ConfigurationId, ProjectId, RunId, StepId};
 use tenon_exec::ports::blobs::SegmentNames;
@@ -35,6 +35,7 @@ struct Rows {
     refused_steps: Vec<StepId>,
     refused_runs: Vec<RunId>,
     replies_to_lose: u32,
+    clock_ahead: SignedDuration,
 }
 
 /// Jobs, results and ticks in memory, with the promises of the real store: a result or a run's
@@ -76,6 +77,11 @@ impl MemoryStore {
     /// Commits the next `count` parts of ticks and says that it failed.
     pub fn lose_parts(&self, count: u32) {
         self.rows.lock().parts_to_lose = count;
+    }
+
+    /// Its clock is that far ahead of this machine's from now on.
+    pub fn set_clock_ahead(&self, ahead: SignedDuration) {
+        self.rows.lock().clock_ahead = ahead;
     }
 
     /// Puts an open job there, as if it had been accepted.
@@ -342,7 +348,7 @@ impl JobStore for MemoryStore {
 
     async fn now(&self) -> Result<Timestamp, Error> {
         self.check("read the time")?;
-        Ok(Timestamp::now())
+        Ok(Timestamp::now() + self.rows.lock().clock_ahead)
     }
 
     async fn generation(&self) -> Result<Generation, Error> {

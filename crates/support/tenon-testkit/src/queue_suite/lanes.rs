@@ -5,16 +5,16 @@ use tenon_exec::ports::queue::{Generation, Lane, LaneRule, Push};
 
 use super::{A_MOMENT, Bench, Harness, LONG, SHORT, in_ms, leases, push_now, runs};
 
-fn in_lane(key: u8, rule: LaneRule, run: RunId) -> Push {
+pub(super) fn in_lane(key: u8, rule: LaneRule, run: RunId) -> Push {
     Push { lane: Some(Lane { key: [key; 16], rule }), ..push_now(run) }
 }
 
-fn in_order(run: RunId) -> Push {
+pub(super) fn in_order(run: RunId) -> Push {
     in_lane(1, LaneRule::InOrder, run)
 }
 
 /// New runs, in the order of their ids.
-fn new_runs<const COUNT: usize>() -> [RunId; COUNT] {
+pub(super) fn new_runs<const COUNT: usize>() -> [RunId; COUNT] {
     let mut runs = [(); COUNT].map(|()| RunId::new());
     runs.sort();
     runs

@@ -11,9 +11,11 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tenon_domain::{QueueName, RunId};
 use tenon_exec::ports::queue::{
-    Ask, ClaimedJob, Depth, DueMs, Fence, Generation, JobQueue, Lane, LaneRule, Lease, Priority,
-    Push, Shard, Source, Terms,
+    Ask, Beat, ClaimedJob, Depth, DueMs, Fence, Generation, JobQueue, Lane, LaneRule, Lease,
+    Priority, Push, Shard, Source, Terms, Whereabouts,
 };
+
+use tenon_exec::ports::store::JobOrder;
 
 use super::{Harness, LONG, SHORT, in_ms};
 
@@ -43,6 +45,10 @@ pub async fn any_sequence_behaves_as_the_model(harness: &impl Harness) {
 
 /// Lanes that jobs may have: the first in order, the second for two at a time.
 const LANES: [LaneRule; 2] = [LaneRule::InOrder, LaneRule::AtMost(2)];
+
+fn lane_at(lane: usize) -> Lane {
+    Lane { key: [lane as u8; 16], rule: LANES[lane] }
+}
 
 /// Where ready jobs stand, in the order in which they are served.
 const HIGH: usize = 0;
@@ -74,6 +80,8 @@ struct Job {
     is_recovered: bool,
     is_reaped: bool,
     is_adopted: bool,
+    /// Ready, but another has its turn.
+    is_displaced: bool,
     priority: Priority,
     lane: Option<usize>,
     due: DueMs,
@@ -125,6 +133,7 @@ impl Model {
             is_recovered: push.is_recovered,
             is_reaped: false,
             is_adopted: false,
+            is_displaced: false,
             priority: push.priority,
             lane,
             due,
@@ -230,6 +239,9 @@ impl Model {
             self.ready[PARKED].push_back(run);
             return None;
         }
+        if self.jobs[&run].is_displaced && !self.regain(run, lane) {
+            return None;
+        }
         if LANES[lane] != LaneRule::InOrder {
             return Some(run);
         }
@@ -259,11 +271,17 @@ impl Model {
     }
 
     /// Whether the lease is held afterwards.
-    fn beat(&mut self, lease: Lease, lapsed_at_step: Option<usize>) -> bool {
+    fn beat(
+        &mut self,
+        lease: Lease,
+        order: Option<(Priority, Option<usize>)>,
+        lapsed_at_step: Option<usize>,
+    ) -> bool {
         if let Some(held) = self.running.get_mut(&lease.run) {
             let is_holder = held.fence == lease.fence;
             if is_holder {
                 held.lapsed_at_step = lapsed_at_step;
+                self.learn(lease.run, order);
             }
             return is_holder;
         }
@@ -275,6 +293,7 @@ impl Model {
             is_recovered: true,
             is_reaped: false,
             is_adopted: true,
+            is_displaced: false,
             priority: Priority::Normal,
             lane: None,
             due: DueMs(0),
@@ -282,7 +301,69 @@ impl Model {
         self.jobs.insert(lease.run, job);
         self.blind.remove(&lease.run);
         self.running.insert(lease.run, Held { fence: lease.fence, lapsed_at_step });
+        self.learn(lease.run, order);
         true
+    }
+
+    /// What was taken up again is known with its lane: it has the turn, whoever had it.
+    fn learn(&mut self, run: RunId, order: Option<(Priority, Option<usize>)>) {
+        let Some((priority, lane)) = order else { return };
+        let job = self.jobs.get_mut(&run).expect("it is running");
+        if !job.is_adopted {
+            return;
+        }
+        (job.is_adopted, job.priority, job.lane) = (false, priority, lane);
+        let Some(lane) = lane else { return };
+        let mut out = std::mem::take(&mut self.lanes[lane].out);
+        if let LaneRule::AtMost(max) = LANES[lane] {
+            while out.len() + 1 > usize::from(max) {
+                let ready = out.iter().rposition(|other| !self.running.contains_key(other));
+                let Some(ready) = ready else { break };
+                self.displace(out.remove(ready));
+            }
+        } else {
+            for other in std::mem::take(&mut out) {
+                if self.running.contains_key(&other) {
+                    out.push(other);
+                } else if let Some(at) = self.delayed.iter().position(|(_, run)| *run == other) {
+                    self.delayed.remove(at);
+                    self.lanes[lane].held.insert(other);
+                } else {
+                    self.displace(other);
+                }
+            }
+        }
+        out.insert(0, run);
+        self.lanes[lane].out = out;
+    }
+
+    fn displace(&mut self, run: RunId) {
+        self.jobs.get_mut(&run).expect("it is ready").is_displaced = true;
+    }
+
+    /// A displaced job came to the front: whether it has a place again.
+    fn regain(&mut self, run: RunId, lane: usize) -> bool {
+        let job = self.jobs.get_mut(&run).expect("it was ready");
+        (job.is_displaced, job.due) = (false, DueMs(0));
+        let max = match LANES[lane] {
+            LaneRule::InOrder => 1,
+            LaneRule::AtMost(max) => usize::from(max),
+        };
+        if self.lanes[lane].out.len() < max {
+            self.lanes[lane].out.push(run);
+            return true;
+        }
+        if let ([first], LaneRule::InOrder) = (&*self.lanes[lane].out, LANES[lane])
+            && run < *first
+            && let Some(at) = self.delayed.iter().position(|(_, run)| run == first)
+        {
+            let (_, first) = self.delayed.remove(at);
+            self.lanes[lane].held.insert(first);
+            self.lanes[lane].out = vec![run];
+            return true;
+        }
+        self.lanes[lane].held.insert(run);
+        false
     }
 
     /// A lease ended without a result.
@@ -296,6 +377,14 @@ impl Model {
         job.is_reaped = was_reaped;
         job.is_recovered |= was_reaped;
         let lane = job.lane;
+        if let Some(lane) = lane.filter(|lane| LANES[*lane] == LaneRule::InOrder)
+            && self.lanes[lane].out.len() > 1
+        {
+            job.due = due.unwrap_or(DueMs(0));
+            self.lanes[lane].out.retain(|out| *out != run);
+            self.lanes[lane].held.insert(run);
+            return;
+        }
         let Some(due) = due else {
             let list = self.list_of(run);
             self.ready[list].push_front(run);
@@ -326,6 +415,25 @@ impl Model {
         self.ready.iter_mut().for_each(|list| list.retain(|ready| *ready != run));
         self.delayed.retain(|(_, delayed)| *delayed != run);
         self.forget(run, now);
+    }
+
+    /// Whether a job is where the service says.
+    fn is_at(&self, run: RunId, found: &Whereabouts) -> bool {
+        match found {
+            Whereabouts::Unknown => !self.knows(run),
+            Whereabouts::Running { .. } => self.running.contains_key(&run),
+            Whereabouts::Delayed { due } => self.delayed.contains(&(*due, run)),
+            Whereabouts::Held { before, ahead, .. } => {
+                let mut lanes = self.lanes.iter().filter(|lane| lane.held.contains(&run));
+                lanes.any(|lane| {
+                    lane.out == *ahead && lane.held.range(..run).count() as u64 == *before
+                })
+            }
+            Whereabouts::Ready { before, .. } => {
+                let mut in_line = self.ready.iter().flatten();
+                in_line.position(|ready| *ready == run).map(|at| at as u64) == *before
+            }
+        }
     }
 
     fn depth(&self) -> Depth {
@@ -390,6 +498,18 @@ impl<'a> Driver<'a> {
         self.leases[recent..].choose_multiple(&mut self.random, count).copied().collect()
     }
 
+    /// A priority and maybe a lane.
+    fn draw_place(&mut self) -> (Priority, Option<usize>) {
+        let priorities = [Priority::High, Priority::Normal, Priority::Normal, Priority::Low];
+        let lane = self.random.random_bool(0.5).then(|| self.random.random_range(0..2));
+        (*priorities.choose(&mut self.random).expect("there are some"), lane)
+    }
+
+    /// What a beat knows of a job: mostly its order.
+    fn draw_order(&mut self) -> Option<(Priority, Option<usize>)> {
+        self.random.random_bool(0.7).then(|| self.draw_place())
+    }
+
     /// A lease, and the step it lapses at where it is short.
     fn draw_ttl(&mut self) -> (Duration, Option<usize>) {
         if self.random.random_bool(0.4) { (SHORT, Some(self.step)) } else { (LONG, None) }
@@ -428,14 +548,13 @@ impl<'a> Driver<'a> {
         for _ in 0..self.random.random_range(1..4) {
             let run = *self.runs.choose(&mut self.random).expect("there are runs");
             let due = self.random.random_bool(0.4).then(|| self.draw_due());
-            let lane = self.random.random_bool(0.5).then(|| self.random.random_range(0..2));
-            let priorities = [Priority::High, Priority::Normal, Priority::Normal, Priority::Low];
+            let (priority, lane) = self.draw_place();
             let push = Push {
                 run,
                 due,
                 is_recovered: self.random.random_bool(0.3),
-                priority: *priorities.choose(&mut self.random).expect("there are some"),
-                lane: lane.map(|lane| Lane { key: [lane as u8; 16], rule: LANES[lane] }),
+                priority,
+                lane: lane.map(lane_at),
             };
             let job = [(self.queue.clone(), push)];
             self.handle().push(&job).await.expect("a push works");
@@ -498,12 +617,21 @@ impl<'a> Driver<'a> {
     async fn beat(&mut self) {
         let leases = self.draw_leases();
         let (ttl, lapsed_at_step) = self.draw_ttl();
-        let named: Vec<_> = leases.iter().map(|lease| (self.queue.clone(), *lease)).collect();
+        let told: Vec<_> = leases.into_iter().map(|lease| (lease, self.draw_order())).collect();
+        let beats = told.iter().map(|(lease, order)| {
+            let order =
+                order.map(|(priority, lane)| JobOrder { priority, lane: lane.map(lane_at) });
+            Beat { queue: self.queue.clone(), lease: *lease, order }
+        });
+        let beats: Vec<_> = beats.collect();
         let shard = self.shard();
-        let lost = self.handle().beat(shard, &named, ttl).await.expect("a beat works");
-        let model = &mut self.model;
-        let is_lost = |lease: &&Lease| !model.beat(**lease, lapsed_at_step);
-        let expected: Vec<_> = leases.iter().filter(is_lost).map(|lease| lease.run).collect();
+        let lost = self.handle().beat(shard, &beats, ttl).await.expect("a beat works");
+        let mut expected = Vec::new();
+        for (lease, order) in told {
+            if !self.model.beat(lease, order, lapsed_at_step) {
+                expected.push(lease.run);
+            }
+        }
         assert_eq!(lost, expected, "lost at {}", self.at());
         tokio::time::sleep(BETWEEN_SHORT_LEASES).await;
     }
@@ -551,6 +679,10 @@ impl<'a> Driver<'a> {
         let handle = self.handle();
         let depth = handle.depth(&self.queue).await.expect("counting works");
         assert_eq!(depth, self.model.depth(), "depth at {}", self.at());
+        for run in self.runs.clone() {
+            let found = handle.locate(&self.queue, run).await.expect("asking works");
+            assert!(self.model.is_at(run, &found), "{found:?} at {}", self.at());
+        }
         let known = handle.known(&self.queue, &self.runs).await.expect("asking works");
         let expected: Vec<_> = self.runs.iter().map(|run| self.model.knows(*run)).collect();
         assert_eq!(known, expected, "known at {}", self.at());

@@ -1,6 +1,6 @@
 //! Rules on what happens when the service forgets, or belongs to another generation.
 
-use tenon_exec::ports::queue::{Error, Fence, Generation, Lease, Push, Source, Terms};
+use tenon_exec::ports::queue::{Beat, Error, Fence, Generation, Lease, Push, Source, Terms};
 
 use super::{A_MOMENT, Bench, Harness, LONG, SHORT, ask, push_now};
 
@@ -33,12 +33,14 @@ pub async fn a_queue_that_forgot_asks_for_recovery(harness: &impl Harness) {
     let shard = bench.shard();
     assert!(is_stale(handle.push(&[(name.clone(), push_now(lease.run))]).await));
     assert!(is_stale(handle.claim(&bench.source(), &ask(1, LONG)).await));
-    assert!(is_stale(handle.beat(shard, &[(name.clone(), lease)], LONG).await));
+    let beat = Beat { queue: name.clone(), lease, order: None };
+    assert!(is_stale(handle.beat(shard, &[beat], LONG).await));
     assert!(is_stale(handle.ack(shard, &[lease]).await));
     assert!(is_stale(handle.nack(shard, &[(lease, None)]).await));
     assert!(is_stale(handle.reap(shard).await));
     assert!(is_stale(handle.remove(name, &[lease.run]).await));
     assert!(is_stale(handle.known(name, &[lease.run]).await));
+    assert!(is_stale(handle.locate(name, lease.run).await));
     assert!(is_stale(handle.depth(name).await));
     assert!(is_stale(handle.set_terms(&[(name.clone(), Terms::default())]).await));
     assert!(is_stale(handle.overview(shard, 0).await));
@@ -119,6 +121,23 @@ pub async fn an_older_generation_is_turned_away(harness: &impl Harness) {
     assert_eq!(new.generation().await.expect("asking works"), Some(Generation(2)));
     assert!(is_stale(old.handle.claim(&old.source(), &ask(1, LONG)).await));
     assert_eq!(new.depth(&old.name).await.expect("counting works").ready, 1);
+}
+
+/// Whoever follows the generation that others see does not bring it back where it was forgotten
+/// since: nobody would find out that the queues are empty, and old fences would hold again.
+pub async fn using_a_generation_writes_nothing(harness: &impl Harness) {
+    let installer = Bench::new(harness).await;
+    let follower = harness.handle().await;
+    let seen = follower.generation().await.expect("asking works").expect("it is carried");
+    harness.forget().await;
+    follower.use_generation(seen);
+    assert_eq!(follower.generation().await.expect("asking works"), None);
+    let job = push_now(tenon_domain::RunId::new());
+    assert!(is_stale(follower.push(&[(installer.name.clone(), job)]).await));
+    installer.handle.install_generation(Generation(2)).await.expect("installing works");
+    follower.use_generation(Generation(2));
+    follower.push(&[(installer.name.clone(), job)]).await.expect("a push works");
+    assert!(installer.knows(job.run).await);
 }
 
 /// Queues of an older generation count as forgotten, though the service still has them.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tenon_domain::{QueueName, RunId};
-use tenon_exec::ports::queue::{Depth, News, Push, Source};
+use tenon_exec::ports::queue::{Beat, Depth, Lease, News, Push, Source};
 
 use super::{Bench, Harness, LONG, assert_each_once, in_ms, leases, push_now, runs};
 
@@ -211,7 +211,8 @@ pub async fn large_batches_are_taken_whole(harness: &impl Harness) {
     let seen: Vec<_> = held.iter().map(|lease| lease.run).collect();
     assert_each_once(&seen, &pushed);
     assert_eq!(seen, pushed);
-    let named: Vec<_> = held.iter().map(|lease| (bench.name.clone(), *lease)).collect();
+    let of = |lease: &Lease| Beat { queue: bench.name.clone(), lease: *lease, order: None };
+    let named: Vec<_> = held.iter().map(of).collect();
     let lost = bench.handle.beat(bench.shard(), &named, LONG).await.expect("a beat works");
     assert_eq!(lost, []);
     bench.handle.ack(bench.shard(), &held).await.expect("an ack works");

@@ -46,6 +46,18 @@ pub async fn turns_go_round_until_the_claim_is_full(harness: &impl Harness) {
     assert_eq!(seen, pushed[..12], "each in its order");
 }
 
+/// A round of all that wait stays short: the more of them, the less each has in one turn.
+pub async fn turns_are_short_where_many_wait(harness: &impl Harness) {
+    let bench = Bench::new(harness).await;
+    let many: Vec<_> = (0..300).map(|at| bench.neighbour(at)).collect();
+    for queue in &many {
+        queue.push_new(8).await;
+    }
+    let claimed = bench.claim_as(&ask_in_turns(128, 32)).await;
+    let counts = per_queue(&claimed);
+    assert_eq!((claimed.jobs.len(), counts.len()), (128, 32), "four of each");
+}
+
 /// Over many claims each queue gets its share by weight.
 pub async fn weights_share_the_claims(harness: &impl Harness) {
     let bench = Bench::new(harness).await;

@@ -1,9 +1,11 @@
 //! The ready jobs of a queue: by priority, then by age, with gaps where a job was removed.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use tenon_domain::RunId;
 use tenon_exec::ports::queue::Priority;
+
+use super::queue::{Job, ticket_in};
 
 /// Places of removed jobs in a line that are kept until they are worth a clean-up.
 const GAPS_MIN: usize = 1_024;
@@ -107,6 +109,18 @@ impl Lines {
         self.lines[rank as usize].places.iter().find(stands).map(|(run, _)| *run)
     }
 
+    /// The jobs that stand in a line, the first one first.
+    pub(super) fn standing(
+        &self,
+        rank: Rank,
+        jobs: &HashMap<RunId, Job>,
+    ) -> impl Iterator<Item = RunId> {
+        let stands = move |place: &&(RunId, u64)| {
+            ticket_in(jobs, &place.0) == Some(Ticket { rank, number: place.1 })
+        };
+        self.lines[rank as usize].places.iter().filter(stands).map(|(run, _)| *run)
+    }
+
     /// A job left its place: clears gaps away once there are many.
     pub(super) fn leave(&mut self, ticket: Ticket, ticket_of: impl Fn(&RunId) -> Option<Ticket>) {
         let rank = ticket.rank;
@@ -121,8 +135,6 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
     #[test]

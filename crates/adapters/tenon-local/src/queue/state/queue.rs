@@ -1,5 +1,7 @@
 //! One queue: its jobs, where each is, and its lanes.
 
+mod adoption;
+
 use std::collections::{BTreeSet, HashMap};
 
 use tenon_domain::RunId;
@@ -13,7 +15,7 @@ use super::line::{Lines, Rank, Ticket};
 pub(super) struct Flags {
     pub(super) is_recovered: bool,
     pub(super) is_reaped: bool,
-    /// Taken up again by a beat: its lane and priority are not known.
+    /// Taken up again by a beat that did not tell its lane and priority.
     pub(super) is_adopted: bool,
     pub(super) priority: Priority,
 }
@@ -39,13 +41,15 @@ pub(super) struct Job {
 struct InLane {
     lane: Lane,
     due: DueMs,
+    /// Ready, but no longer out: one that was taken up again has its turn.
+    is_displaced: bool,
 }
 
 #[derive(Debug, Default)]
-struct LaneState {
+pub(super) struct LaneState {
     /// In order: the one that has the turn. At most: those that are ready or running.
-    out: Vec<RunId>,
-    held: BTreeSet<RunId>,
+    pub(super) out: Vec<RunId>,
+    pub(super) held: BTreeSet<RunId>,
 }
 
 /// One queue of a shard. Time comes in with [`QueueState::now`].
@@ -77,6 +81,25 @@ impl QueueState {
 
     pub(super) fn knows(&self, run: &RunId) -> bool {
         self.jobs.contains_key(run)
+    }
+
+    pub(super) fn job(&self, run: &RunId) -> Option<Job> {
+        self.jobs.get(run).copied()
+    }
+
+    pub(super) fn has_lane(&self, run: &RunId) -> bool {
+        self.lane_of.contains_key(run)
+    }
+
+    /// The lane of a job, and what it asks for.
+    pub(super) fn lane_with(&self, run: &RunId) -> Option<(LaneRule, &LaneState)> {
+        let lane = self.lane_of.get(run)?.lane;
+        Some((lane.rule, self.lanes.get(&lane.key)?))
+    }
+
+    /// Ready jobs that stand before one; `None` where it is not among the first of its line.
+    pub(super) fn before(&self, run: RunId, ticket: Ticket) -> Option<u64> {
+        self.lines.before(run, ticket, &self.jobs)
     }
 
     pub(super) fn running(&self) -> usize {
@@ -126,7 +149,7 @@ impl QueueState {
         match push.lane {
             None => self.place(push.run, flags, due, now),
             Some(lane) => {
-                self.lane_of.insert(push.run, InLane { lane, due });
+                self.lane_of.insert(push.run, InLane { lane, due, is_displaced: false });
                 self.enter_lane(push.run, flags, now);
             }
         }
@@ -187,6 +210,9 @@ impl QueueState {
             self.set_place(run, Place::Ready(ticket));
             return None;
         }
+        if in_lane.is_displaced && !self.regain(run, in_lane.lane) {
+            return None;
+        }
         if at_most(in_lane.lane).is_some() {
             return Some(run);
         }
@@ -208,15 +234,6 @@ impl QueueState {
             return None;
         }
         Some(lowest)
-    }
-
-    /// Takes a lease up again.
-    pub(super) fn adopt(&mut self, run: RunId) {
-        let flags = Flags { is_recovered: true, is_adopted: true, ..Flags::default() };
-        self.jobs.insert(run, Job { flags, place: Place::Running });
-        self.blind.remove(&run);
-        self.running += 1;
-        self.adopted += 1;
     }
 
     /// A lease ended because the job is finished.
@@ -244,6 +261,9 @@ impl QueueState {
         // That it was reaped is told once, at the next claim.
         flags.is_reaped = was_reaped;
         flags.is_recovered |= was_reaped;
+        if self.steps_back(run, flags, due) {
+            return;
+        }
         let Some(due) = due else {
             let ticket = self.lines.push_front(flags.priority.into(), run);
             self.jobs.insert(run, Job { flags, place: Place::Ready(ticket) });
@@ -295,7 +315,7 @@ impl QueueState {
         Some(job.flags)
     }
 
-    fn is_blind(&mut self, now: Lapse) -> bool {
+    pub(super) fn is_blind(&mut self, now: Lapse) -> bool {
         self.blind.retain(|_, until| *until > now);
         self.adopted > 0 || !self.blind.is_empty()
     }
@@ -335,7 +355,7 @@ impl QueueState {
 
     /// Gives a job with a lane its place: out, delayed or held.
     fn enter_lane(&mut self, run: RunId, flags: Flags, now: DueMs) {
-        let InLane { lane, due } = self.lane_of[&run];
+        let InLane { lane, due, .. } = self.lane_of[&run];
         let state = self.lanes.entry(lane.key).or_default();
         if let Some(max) = at_most(lane) {
             if due > now {
@@ -386,7 +406,7 @@ impl QueueState {
     }
 }
 
-fn ticket_in(jobs: &HashMap<RunId, Job>, run: &RunId) -> Option<Ticket> {
+pub(super) fn ticket_in(jobs: &HashMap<RunId, Job>, run: &RunId) -> Option<Ticket> {
     match jobs.get(run)?.place {
         Place::Ready(ticket) => Some(ticket),
         _ => None,

@@ -25,6 +25,7 @@ use tenon_exec::intake::{self, FreshJobs, Intake, IntakeParts};
 use tenon_exec::leases::{Leases, keep_alive};
 use tenon_exec::plans::Plans;
 use tenon_exec::ports::blobs::BlobStore;
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{Generation, JobQueue};
 use tenon_exec::ports::script::{
     FunctionCall, FunctionError, FunctionErrorKind, FunctionOutcome, FunctionRunner,
@@ -245,7 +246,7 @@ async fn open_queue(
     stop: &CancellationToken,
 ) -> anyhow::Result<Arc<dyn JobQueue>> {
     let redis = Redis::open(&url.parse()?)?;
-    let queue = RedisQueue::new(redis, 16, tasks, stop.clone());
+    let queue = RedisQueue::new(redis, 16, MemberId::draw(), tasks, stop.clone());
     queue.install_generation(Generation(1)).await?;
     Ok(Arc::new(queue))
 }

@@ -13,6 +13,7 @@ use anyhow::{Context, ensure};
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tenon_domain::{QueueName, RunId};
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{
     Ask, Claimed, Generation, JobQueue as _, Lease, News, Push, Shard, Source,
 };
@@ -87,8 +88,8 @@ impl Rig {
         let redis = tokio::task::spawn_blocking(move || RedisSet::start(&options)).await??;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let endpoint: Endpoint = redis.url().parse()?;
-        let queue =
-            Arc::new(RedisQueue::new(Redis::open(&endpoint)?, SHARDS, &tasks, stop.clone()));
+        let (redis_handle, me) = (Redis::open(&endpoint)?, MemberId::draw());
+        let queue = Arc::new(RedisQueue::new(redis_handle, SHARDS, me, &tasks, stop.clone()));
         queue.install_generation(Generation(1)).await?;
         let control = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
         Ok(Self { _folder: folder, redis, queue, control, tasks, stop })

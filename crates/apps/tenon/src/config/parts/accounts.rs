@@ -4,7 +4,7 @@ use tenon_config::linking::LinkSettings;
 use tenon_connect::ConnectSettings;
 use tenon_credentials::settings::{CacheSettings, ExchangeSettings, RenewalSettings};
 use tenon_exec::calls::CallLogSettings;
-use tenon_exec::steps::integration::IntegrationLimits;
+use tenon_exec::steps::integration::{IntegrationLimits, SlotSettings};
 use tenon_exec::webhooks::DirectorySettings;
 use tenon_gateway::webhooks::WebhookSettings;
 use tenon_proxy::ProxySettings;
@@ -177,6 +177,15 @@ impl Settings {
 }
 
 impl Settings {
+    /// For the calls of a project to a connector that are under way.
+    #[must_use]
+    pub fn call_slots(&self) -> SlotSettings {
+        SlotSettings {
+            lease_ttl: ms(self.integrations.call_lease_ms),
+            spare: self.integrations.calls_spare,
+        }
+    }
+
     /// For options that a provider has.
     #[must_use]
     pub fn data_sources(&self) -> tenon_sources::Settings {
@@ -220,6 +229,7 @@ mod tests {
         assert_eq!(settings.configuring(), tenon_config::Limits::default());
         assert_eq!(settings.call_log(), CallLogSettings::default());
         assert_eq!(settings.integration_steps(), IntegrationLimits::default());
+        assert_eq!(settings.call_slots(), SlotSettings::default());
         assert_eq!(settings.data_sources(), tenon_sources::Settings::default());
     }
 }

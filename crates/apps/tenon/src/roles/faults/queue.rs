@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tenon_domain::{QueueName, RunId};
+use tenon_exec::ports::membership::MemberId;
 use tenon_exec::ports::queue::{
-    Ask, Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, News, Push, QueueState, Shard,
-    Source, Terms,
+    Ask, Beat, Claimed, Depth, DueMs, Error, Generation, JobQueue, Lease, News, Push, QueueState,
+    Shard, Source, Terms, Whereabouts,
 };
 
 use super::Guard;
@@ -46,8 +47,17 @@ impl JobQueue for Unguarded {
         self.queue.install_generation(generation).await
     }
 
+    fn use_generation(&self, generation: Generation) {
+        *self.installed.lock() = Some(generation);
+        self.queue.use_generation(generation);
+    }
+
     fn shards(&self) -> u16 {
         self.queue.shards()
+    }
+
+    fn member(&self) -> MemberId {
+        self.queue.member()
     }
 
     fn shard_of(&self, queue: &QueueName) -> Shard {
@@ -65,7 +75,7 @@ impl JobQueue for Unguarded {
     async fn beat(
         &self,
         shard: Shard,
-        leases: &[(QueueName, Lease)],
+        leases: &[Beat],
         ttl: Duration,
     ) -> Result<Vec<RunId>, Error> {
         let lost = self.queue.beat(shard, leases, ttl).await?;
@@ -91,6 +101,10 @@ impl JobQueue for Unguarded {
 
     async fn known(&self, queue: &QueueName, runs: &[RunId]) -> Result<Vec<bool>, Error> {
         self.queue.known(queue, runs).await
+    }
+
+    async fn locate(&self, queue: &QueueName, run: RunId) -> Result<Whereabouts, Error> {
+        self.queue.locate(queue, run).await
     }
 
     async fn depth(&self, queue: &QueueName) -> Result<Depth, Error> {

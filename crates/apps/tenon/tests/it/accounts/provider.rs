@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenon_testkit::fakes::oauth_provider::{Counters, Fault, Manners, OauthProvider};
@@ -20,6 +21,9 @@ pub const ACCOUNT_NAME: &str = "Ada's shop";
 
 /// What a large answer is full of.
 pub const LARGE_TEXT: &str = "large-text ";
+
+/// How long `/slow` takes.
+const SLOW: Duration = Duration::from_millis(700);
 
 /// A running provider.
 pub struct Provider {
@@ -123,6 +127,7 @@ fn answer(call: &Call, oauth: &OauthProvider, refused: &Mutex<HashSet<String>>) 
         "/busy" if call.before == 0 => {
             Reply::json(429, &json!({ "error": "slow down" })).header("retry-after", "5")
         }
+        "/slow" => Reply::json(200, &json!({})).after(SLOW),
         "/garbage" => Reply::bytes("text/html", format!("<h1>{token}</h1>").into_bytes()),
         _ => Reply::json(200, &json!({ "path": call.path, "query": call.query })),
     }

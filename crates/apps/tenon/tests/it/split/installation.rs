@@ -29,6 +29,11 @@ pub fn is_alive(pid: u32) -> bool {
 
 impl Split {
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// With settings in the environment.
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         // Short: a socket of Redis lies below it.
         let name = format!("tn-{}", &Uuid::new_v4().simple().to_string()[..12]);
         let folder = std::env::temp_dir().join(name);
@@ -39,6 +44,7 @@ impl Split {
             .args(["dev", "--split", "--listen", "127.0.0.1:0", "--without-demo", "--dir"])
             .arg(folder.join("data"))
             .args(arguments)
+            .envs(environment.iter().copied())
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(out)

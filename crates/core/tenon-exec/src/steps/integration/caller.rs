@@ -23,6 +23,7 @@ use super::account::Found;
 use super::mask::Mask;
 use super::slots::CallSlot;
 use super::{IntegrationCall, Integrations, failure};
+use crate::ports::call_pools::Pool;
 
 /// The wait where a provider does not say how long.
 const WAIT_DEFAULT: Duration = Duration::from_secs(30);
@@ -167,9 +168,10 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// A slot among the calls of this process, waited for as long as for the provider's limits.
+    /// A slot among the calls that are under way, waited for as long as for the provider's limits.
     async fn slot(&mut self) -> Result<CallSlot, Failure> {
-        let of = (self.account.project, self.account.integration.id);
+        let (project, integration) = (self.account.project, self.account.integration.id);
+        let of = Pool { project, integration };
         let left = self.wait_max().saturating_sub(self.waited);
         let began = tokio::time::Instant::now();
         let slot = tokio::select! {

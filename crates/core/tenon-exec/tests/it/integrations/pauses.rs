@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tenon_contract::quota::{Bucket, QuotaError, Quotas, Taken};
 use tenon_domain::{Clock, RunId};
 use tenon_exec::engine::End;
+use tenon_exec::ports::call_pools::Pool;
 use tenon_exec::ports::history::StepStatus;
 
 use super::world::{World, answer, answer_with};
@@ -39,7 +40,8 @@ async fn too_many_calls_under_way_pause_the_run_without_a_call() {
     let mut world = World::new(|_| answer(200, json!({ "ok": true })));
     let integrations = world.bench.engine.integrations.as_mut().expect("a world has accounts");
     integrations.limits.calls_per_connector_max = 1;
-    let of = (world.bench.stores.project, world.accounts[0].integration);
+    let of =
+        Pool { project: world.bench.stores.project, integration: world.accounts[0].integration };
     let busy = integrations.slots.enter(of, 1, Duration::ZERO).await.expect("nobody calls");
     let program = program(json!([request("ask", "/me", no_retries())]));
     let run = world.accept(&json!({}));

@@ -21,9 +21,12 @@ use tenon_domain::{
     ConfigurationId, CredentialId, EndUserId, IntegrationId, ProjectId, RunId, SecretId, VersionId,
     WorkflowId,
 };
-use tenon_exec::steps::integration::{CallSlots, IntegrationLimits, Integrations};
-use tenon_local::LocalQuotas;
+use tenon_exec::ports::membership::MemberId;
+use tenon_exec::steps::integration::{CallSlots, IntegrationLimits, Integrations, SlotSettings};
+use tenon_local::{LocalCallPools, LocalQuotas};
 use tenon_testkit::fakes::ScriptedEgress;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::vault::MemoryVault;
 use crate::bench::Bench;
@@ -97,6 +100,7 @@ pub struct World {
     /// The password `word` in the only configuration of the first account, shared and of any
     /// workflow.
     pub word: SecretId,
+    _keeper: AbortOnDropHandle<()>,
 }
 
 impl World {
@@ -174,16 +178,20 @@ impl World {
             clock: clock.clone(),
             settings: tenon_credentials::Settings::default(),
         });
+        let service = Arc::new(LocalCallPools::new());
+        let slots = CallSlots::new(service, MemberId::draw(), SlotSettings::default());
+        let keeper = tokio::spawn(slots.clone().keep(CancellationToken::new()));
         let quotas: Arc<dyn Quotas> = Arc::new(LocalQuotas::new(clock));
         bench.engine.egress = egress.clone();
         bench.engine.integrations = Some(Integrations {
             access,
             plans,
             quotas,
-            slots: CallSlots::default(),
+            slots,
             limits: IntegrationLimits::default(),
         });
-        Self { bench, vault, egress, user, accounts, api_key, word }
+        let _keeper = AbortOnDropHandle::new(keeper);
+        Self { bench, vault, egress, user, accounts, api_key, word, _keeper }
     }
 
     /// Accepts a run for the user.
