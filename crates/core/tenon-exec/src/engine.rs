@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::answer::Answer;
+use crate::leases::LeaseGuard;
 use crate::plans::Plans;
 use crate::ports::blobs::{self, BlobStore};
 use crate::ports::coordination::Coordination;
@@ -136,7 +137,7 @@ pub struct Execution {
     input: Arc<Value>,
     progress: Progress,
     /// The lease was lost, or the run was cancelled.
-    abandon: CancellationToken,
+    abandon: LeaseGuard,
     /// The process stops.
     stopping: CancellationToken,
     has_replied: AtomicBool,
@@ -168,8 +169,8 @@ pub struct Start {
     pub program: Arc<Program>,
     /// Its input, where it is at hand already.
     pub input: Option<Arc<Value>>,
-    /// Fires when the lease is lost or the run cancelled.
-    pub abandon: CancellationToken,
+    /// Tells when the lease is lost or the run cancelled.
+    pub abandon: LeaseGuard,
     /// Fires when the process stops.
     pub stopping: CancellationToken,
 }

@@ -4,7 +4,8 @@
 //! not be extended in time is abandoned before another worker can begin it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -24,8 +25,67 @@ struct Held {
     queue: QueueName,
     /// Known once the job was read.
     order: Option<JobOrder>,
-    deadline: Instant,
-    abandon: CancellationToken,
+    guard: LeaseGuard,
+}
+
+/// What tells an execution whether its lease is still good: it was not lost as far as is known, and
+/// its deadline has not passed. A process that was stopped and goes on may be the last to hear of it.
+#[derive(Debug, Clone, Default)]
+pub struct LeaseGuard {
+    lost: CancellationToken,
+    /// In microseconds since [`ORIGIN`]; 0 for none.
+    deadline_us: Arc<AtomicU64>,
+}
+
+/// What deadlines count from.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl LeaseGuard {
+    fn until(deadline: Instant) -> Self {
+        let guard = Self::default();
+        guard.extend(deadline);
+        guard
+    }
+
+    fn extend(&self, deadline: Instant) {
+        let micros = deadline.saturating_duration_since(*ORIGIN).as_micros();
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX).max(1);
+        self.deadline_us.store(micros, Ordering::Relaxed);
+    }
+
+    /// Whether its deadline has passed.
+    fn is_overdue(&self) -> bool {
+        let deadline = self.deadline_us.load(Ordering::Relaxed);
+        deadline > 0 && u128::from(deadline) < ORIGIN.elapsed().as_micros()
+    }
+
+    /// Gives the lease up.
+    pub fn cancel(&self) {
+        self.lost.cancel();
+    }
+
+    /// Whether it was given up, or found to be lost.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.lost.is_cancelled()
+    }
+
+    /// Waits until it is.
+    pub async fn cancelled(&self) {
+        self.lost.cancelled().await;
+    }
+
+    /// Goes on only while the lease is good; else gives it up and never returns. To be asked before
+    /// anything is done that the world sees.
+    pub async fn go_on(&self) {
+        if self.is_overdue() && !self.is_cancelled() {
+            metrics::LEASES_LOST.add_of(&["overdue"], 1);
+            self.cancel();
+        }
+        if self.is_cancelled() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// All leases held by this process.
@@ -42,23 +102,18 @@ impl Leases {
         Self { held: Mutex::default(), log: Some(log) }
     }
 
-    /// Takes note of a claimed job; the token fires when the lease is lost.
-    pub fn hold(&self, queue: &QueueName, lease: Lease, ttl: Duration) -> CancellationToken {
-        let abandon = CancellationToken::new();
-        let held = Held {
-            fence: lease.fence,
-            queue: queue.clone(),
-            order: None,
-            deadline: Instant::now() + ttl.saturating_sub(SAFETY_MARGIN),
-            abandon: abandon.clone(),
-        };
+    /// Takes note of a claimed job; the guard tells when the lease is lost.
+    pub fn hold(&self, queue: &QueueName, lease: Lease, ttl: Duration) -> LeaseGuard {
+        let guard = LeaseGuard::until(Instant::now() + ttl.saturating_sub(SAFETY_MARGIN));
+        let (fence, queue) = (lease.fence, queue.clone());
+        let held = Held { fence, queue, order: None, guard: guard.clone() };
         if let Some(log) = &self.log {
             log.note(lease.run);
         }
         if let Some(former) = self.held.lock().insert(lease.run, held) {
-            former.abandon.cancel();
+            former.guard.cancel();
         }
-        abandon
+        guard
     }
 
     /// Takes note of the order of a job that was read. Its beats tell it from then on, so that a
@@ -84,7 +139,7 @@ impl Leases {
     /// Abandons a run that was cancelled.
     pub fn abandon(&self, run: RunId) {
         if let Some(entry) = self.held.lock().get(&run) {
-            entry.abandon.cancel();
+            entry.guard.cancel();
         }
     }
 
@@ -124,7 +179,7 @@ impl Leases {
     fn by_shard(&self, queue: &dyn JobQueue) -> HashMap<Shard, Vec<Beat>> {
         let mut grouped: HashMap<Shard, Vec<Beat>> = HashMap::new();
         for (run, entry) in self.held.lock().iter() {
-            if entry.abandon.is_cancelled() {
+            if entry.guard.is_cancelled() {
                 continue;
             }
             let lease = Lease { run: *run, fence: entry.fence };
@@ -145,23 +200,22 @@ impl Leases {
             }
             if lost.contains(&lease.run) {
                 metrics::LEASES_LOST.add_of(&["taken"], 1);
-                entry.abandon.cancel();
+                entry.guard.cancel();
                 held.remove(&lease.run);
                 if let Some(log) = &self.log {
                     log.forget(lease.run);
                 }
             } else {
-                entry.deadline = deadline;
+                entry.guard.extend(deadline);
             }
         }
     }
 
     fn abandon_overdue(&self) {
-        let now = Instant::now();
         for entry in self.held.lock().values() {
-            if entry.deadline < now && !entry.abandon.is_cancelled() {
+            if entry.guard.is_overdue() && !entry.guard.is_cancelled() {
                 metrics::LEASES_LOST.add_of(&["overdue"], 1);
-                entry.abandon.cancel();
+                entry.guard.cancel();
             }
         }
     }

@@ -26,7 +26,7 @@ use crate::cluster::following::Activity;
 use crate::engine::{End, Engine, Start, run_span};
 use crate::generation::adopt_generation;
 use crate::intake::{Fresh, FreshJobs};
-use crate::leases::Leases;
+use crate::leases::{LeaseGuard, Leases};
 use crate::metrics;
 use crate::plans::{self, Plans};
 use crate::ports::history::{RunStatus, StepError};
@@ -107,7 +107,7 @@ struct Claim {
 struct Held {
     claimed: ClaimedJob,
     lease: Lease,
-    abandon: CancellationToken,
+    abandon: LeaseGuard,
     slot: Slot,
 }
 
@@ -354,7 +354,7 @@ impl Worker {
         self.store.load(runs).await
     }
 
-    fn spawn(self: &Arc<Self>, claim: Claim, abandon: CancellationToken, slot: Slot) {
+    fn spawn(self: &Arc<Self>, claim: Claim, abandon: LeaseGuard, slot: Slot) {
         let worker = self.clone();
         self.tasks.spawn(async move {
             worker.run_one(claim, abandon).await;
@@ -362,7 +362,7 @@ impl Worker {
         });
     }
 
-    async fn run_one(&self, claim: Claim, abandon: CancellationToken) {
+    async fn run_one(&self, claim: Claim, abandon: LeaseGuard) {
         let crashes = claim.job.crashes;
         if crashes >= self.settings.crashes_max {
             let error = StepError {
@@ -404,7 +404,7 @@ impl Worker {
         }
     }
 
-    async fn execute(&self, claim: &Claim, abandon: CancellationToken) {
+    async fn execute(&self, claim: &Claim, abandon: LeaseGuard) {
         match self.is_too_early(&claim.job).await {
             Ok(false) => {}
             Ok(true) => {

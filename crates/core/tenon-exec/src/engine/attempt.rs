@@ -108,6 +108,7 @@ impl Engine {
         view: &View,
     ) -> Result<Outcome, Failure> {
         let unsealed = self.unsealed(execution, step).await?;
+        execution.abandon.go_on().await;
         if unsealed.is_empty() {
             return self.dispatch(execution, frame, step, view).await;
         }

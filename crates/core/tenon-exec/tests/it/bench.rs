@@ -9,7 +9,7 @@ use tenon_domain::limits::DocumentLimits;
 use tenon_domain::workflow::load_value;
 use tenon_domain::{Clock, ProjectId, QueueName, RunId, SystemClock, VersionId, WorkflowId};
 use tenon_exec::engine::{End, Engine, Start};
-use tenon_exec::leases::Leases;
+use tenon_exec::leases::{LeaseGuard, Leases};
 use tenon_exec::ports::history::{Payload, TriggerKind};
 use tenon_exec::ports::queue::{Ask, Claimed, Fence, Generation, JobQueue, Lease, Push, Source};
 use tenon_exec::ports::script::{FunctionError, FunctionErrorKind};
@@ -135,7 +135,7 @@ pub struct Bench {
     pub stores: Stores,
     pub runner: Arc<ScriptedRunner>,
     pub engine: Engine,
-    pub abandon: CancellationToken,
+    pub abandon: LeaseGuard,
     pub stopping: CancellationToken,
 }
 
@@ -188,7 +188,7 @@ impl Bench {
             stores,
             runner,
             engine,
-            abandon: CancellationToken::new(),
+            abandon: LeaseGuard::default(),
             stopping: CancellationToken::new(),
         }
     }

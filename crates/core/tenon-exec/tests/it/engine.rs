@@ -10,6 +10,7 @@ use tenon_domain::Clock;
 use tenon_exec::engine::End;
 use tenon_exec::ports::history::{Payload, RunStatus, StepStatus};
 use tenon_exec::ports::queue::DueMs;
+use tenon_exec::ports::queue::{Fence, Generation, Lease};
 use tenon_exec::ports::script::FunctionErrorKind;
 use tokio_util::sync::CancellationToken;
 
@@ -176,6 +177,22 @@ async fn an_abandoned_run_stops_where_it_is() {
     assert_eq!(bench.take_up(run, &program).await, End::Abandoned);
     assert_eq!(bench.called().len(), 2, "nothing is begun under a lost lease");
     assert_eq!(states(&bench, run), []);
+}
+
+/// A process that stood still goes on before its beat has found that the lease is over.
+#[tokio::test]
+async fn nothing_is_called_under_a_lease_whose_time_is_over() {
+    let mut bench = Bench::new(|_, _| Ok(Value::Null));
+    let program = program(json!([function("late", json!({}))]));
+    let run = bench.accept(&json!({}));
+    let lease = Lease { run, fence: Fence::new(Generation(1), 1) };
+    let name = bench.stores.queue_name();
+    bench.abandon = bench.stores.leases.hold(&name, lease, Duration::ZERO);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert!(!bench.abandon.is_cancelled(), "no beat has looked");
+    assert_eq!(bench.take_up(run, &program).await, End::Abandoned);
+    assert!(bench.called().is_empty());
+    assert!(states(&bench, run).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
