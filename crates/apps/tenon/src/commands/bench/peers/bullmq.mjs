@@ -22,6 +22,8 @@ const BULK = 1_000;
 const UNDER_WAY = 2;
 /** Jobs that the worker of `start` may run at once. */
 const START_CONCURRENCY = 100;
+/** Workers that connect at once. */
+const CONNECTING = 100;
 /** Characters beside the id, so that a job's data is 256 bytes of JSON. */
 const PAD = 'x'.repeat(256 - '{"id":"","pad":""}'.length - 36);
 
@@ -54,12 +56,14 @@ async function fill(queues, jobs) {
 let workers = [];
 
 async function open(queues, concurrency, process) {
-  workers = Array.from({ length: queues }, (_, queue) => {
+  for (let queue = 0; queue < queues; queue++) {
     const options = { connection, concurrency, autorun: false, removeOnComplete: { count: 0 } };
     const worker = new Worker(nameOf(queue), (job) => process(queue, job), options);
     worker.on('error', fail);
-    return worker;
-  });
+    workers.push(worker);
+    // A socket takes so many that wait to be connected, and refuses the rest.
+    if (queue % CONNECTING === CONNECTING - 1) await worker.waitUntilReady();
+  }
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 }
 
