@@ -12,16 +12,21 @@ mod job;
 mod load;
 mod nginx;
 mod overload;
+mod peers;
 mod proc;
 mod product;
 mod proxy;
 mod queue;
 mod queues;
 mod record;
+mod server;
 mod vault;
 mod vault_process;
+mod workers;
 mod wrk;
 
+use std::borrow::Cow;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -29,14 +34,15 @@ use clap::Args;
 use serde::Serialize;
 
 use figures::Bench;
+use peers::Peers;
 
 use super::global::Global;
 
 /// Measure this build on this machine.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  tenon bench                    everything, about five minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n\nGroups: start, idle, accept, run3, step, waiting, job, queue, queues, record, overload, connect, proxy, envelope, vault.
-proxy needs nginx and wrk; envelope is compared with openssl, where it is there."
+    after_help = "Examples:\n  tenon bench                    everything, about five minutes\n  tenon bench run3 accept --json  two groups, one JSON object a figure\n  tenon bench queue queues --peers  the queue beside BullMQ, in the same run\n\nGroups: start, idle, accept, run3, step, waiting, job, queue, queues, record, overload, connect, proxy, envelope, vault.
+proxy needs nginx and wrk; envelope is compared with openssl, where it is there. --peers needs what scripts/ensure-bench-peers.sh installs."
 )]
 pub struct BenchArgs {
     /// Groups or figures to measure, such as `run3` or `idle.rss`; everything when left out.
@@ -44,13 +50,17 @@ pub struct BenchArgs {
     /// Seconds that each rate is measured for.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
+    /// Measure other queues beside ours, in groups `queue` and `queues`: those in this folder.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "target/bench-peers")]
+    peers: Option<PathBuf>,
 }
 
 /// One measured figure.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What was measured.
     pub value: f64,
     /// Its unit.
@@ -76,19 +86,19 @@ pub struct Calibration {
 
 impl Figure {
     /// A figure without a calibration: bytes, CPU, seconds.
-    fn plain(name: &'static str, value: f64, unit: &'static str) -> Self {
-        Self { name, value, unit, calibration: None, ratio: None }
+    fn plain(name: impl Into<Cow<'static, str>>, value: f64, unit: &'static str) -> Self {
+        Self { name: name.into(), value, unit, calibration: None, ratio: None }
     }
 
     /// A figure beside a calibration of the same run.
     fn against(
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         value: f64,
         unit: &'static str,
         calibration: Calibration,
     ) -> Self {
         let ratio = Some(value / calibration.value);
-        Self { name, value, unit, calibration: Some(calibration), ratio }
+        Self { name: name.into(), value, unit, calibration: Some(calibration), ratio }
     }
 }
 
@@ -110,6 +120,7 @@ pub async fn run(args: BenchArgs, global: &Global) -> anyhow::Result<ExitCode> {
         }
     }
     let bench = Bench { seconds: args.seconds.clamp(1, 600) };
+    let peers = args.peers.as_deref().map(Peers::find).unwrap_or_default();
     for group in GROUPS {
         let is_asked = args.names.is_empty()
             || args.names.iter().any(|name| name.split('.').next() == Some(group));
@@ -124,8 +135,8 @@ pub async fn run(args: BenchArgs, global: &Global) -> anyhow::Result<ExitCode> {
             "run3" => bench.run3().await?,
             "step" => bench.step().await?,
             "job" => job::measure().await?,
-            "queue" => queue::measure(bench.length()).await?,
-            "queues" => queues::measure().await?,
+            "queue" => queue::measure(bench.length(), &peers).await?,
+            "queues" => queues::measure(&peers).await?,
             "record" => record::measure(bench.length()).await?,
             "overload" => overload::measure(bench.length()).await?,
             "connect" => connect::measure(bench.length()).await?,
@@ -136,7 +147,7 @@ pub async fn run(args: BenchArgs, global: &Global) -> anyhow::Result<ExitCode> {
         };
         for figure in figures {
             let is_named = args.names.is_empty()
-                || args.names.iter().any(|name| name == group || name == figure.name);
+                || args.names.iter().any(|name| name == group || *name == figure.name);
             if is_named {
                 print(&figure, global.json)?;
             }
@@ -157,6 +168,6 @@ fn print(figure: &Figure, as_json: bool) -> anyhow::Result<()> {
         ),
         _ => String::new(),
     };
-    println!("{:<24} {:>12.3} {:<8}{against}", figure.name, figure.value, figure.unit);
+    println!("{:<32} {:>12.3} {:<8}{against}", figure.name, figure.value, figure.unit);
     Ok(())
 }

@@ -2,38 +2,33 @@
 //!
 //! Jobs do nothing and wait in Redis only, as with other queues on Redis: no row is written. One
 //! process pushes, claims and acknowledges on one connection. What it is compared with is the plain
-//! push of a value to a list, one at a time on each of 50 connections, on the same server.
+//! push of a value to a list, one at a time on each of 50 connections, on the same server; and
+//! other queues, where they are asked for (`peers.rs`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use parking_lot::Mutex;
-use tempfile::TempDir;
 use tenon_domain::{QueueName, RunId};
 use tenon_exec::ports::membership::MemberId;
-use tenon_exec::ports::queue::{
-    Ask, Claimed, Generation, JobQueue as _, Lease, News, Push, Shard, Source,
-};
+use tenon_exec::ports::queue::{Generation, JobQueue as _, Push, Shard, Source};
 use tenon_redis::{Endpoint, Redis, RedisQueue};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::proc::Tree;
+use super::peers::{OneQueue, Peers};
+use super::server::Server;
+use super::workers::{BATCH, Workers, ask, leases, shard_of};
 use super::{Calibration, Figure};
-use crate::processes::redis::{RedisOptions, RedisSet, Topology};
 
 /// Shards, as by default.
 const SHARDS: u16 = 16;
-/// Jobs in one push and in one claim.
-const BATCH: usize = 64;
-/// Claims under way at once, and pushes.
-const CLAIMERS: usize = 4;
+/// Pushes under way at once.
 const PUSHERS: usize = 2;
-const LEASE: Duration = Duration::from_secs(30);
 /// How long everything may take to be worked off.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Bytes of a value in the lists of the calibrations: a small job's payload.
@@ -52,73 +47,98 @@ const START_RATE: u64 = 1_000;
 ///
 /// # Errors
 /// When Redis cannot be started, or a job is lost or comes twice: then no figure counts.
-pub async fn measure(length: Duration) -> anyhow::Result<Vec<Figure>> {
+pub async fn measure(length: Duration, peers: &Peers) -> anyhow::Result<Vec<Figure>> {
     let rig = Rig::start().await?;
     let plain = rig.plain_push(Duration::from_secs(2)).await?;
-    let (rate, redis_us) = rig.rate(length).await?;
-    let (p50, p99) = rig.start_latency(length).await?;
-    let bytes = rig.bytes().await?;
+    let (mut rounds, mut of_peers) = (Vec::new(), vec![Vec::new(); peers.iter().count()]);
+    for _ in 0..peers.rounds() {
+        rounds.push(rig.one_queue(length).await?);
+        for (peer, theirs) in peers.iter().zip(&mut of_peers) {
+            match peer.one_queue(START_RATE, length).await {
+                Ok(round) => theirs.push(round),
+                Err(error) => eprintln!("a round of {} is left out: {error:#}", peer.name),
+            }
+        }
+    }
+    let ours = OneQueue::median(&rounds);
     let item = rig.list_item_bytes().await?;
     let rebuild = rig.rebuild().await?;
     rig.stop().await?;
-    Ok(vec![
-        Figure::against("queue.rate", rate, "jobs/s", plain),
-        Figure::plain("queue.redis_cpu", redis_us, "us"),
-        Figure::against("queue.bytes", bytes, "B", item),
-        Figure::plain("queue.start_p50", p50, "ms"),
-        Figure::plain("queue.start_p99", p99, "ms"),
+    let mut figures = vec![
+        Figure::against("queue.rate", ours.process, "jobs/s", plain),
+        Figure::plain("queue.push", ours.push, "jobs/s"),
+        Figure::plain("queue.redis_cpu", ours.redis_us, "us"),
+        Figure::against("queue.bytes", ours.bytes, "B", item),
+        Figure::plain("queue.start_p50", ours.start_p50, "ms"),
+        Figure::plain("queue.start_p99", ours.start_p99, "ms"),
         Figure::plain("queue.rebuild", rebuild, "s"),
-    ])
+    ];
+    for (peer, rounds) in peers.iter().zip(&of_peers).filter(|(_, rounds)| !rounds.is_empty()) {
+        let theirs = OneQueue::median(rounds);
+        figures.extend([
+            peer.figure("queue.rate", ours.process, theirs.process, "jobs/s"),
+            peer.figure("queue.push", ours.push, theirs.push, "jobs/s"),
+            peer.figure("queue.redis_cpu", ours.redis_us, theirs.redis_us, "us"),
+            peer.figure("queue.bytes", ours.bytes, theirs.bytes, "B"),
+            peer.figure("queue.start_p50", ours.start_p50, theirs.start_p50, "ms"),
+            peer.figure("queue.start_p99", ours.start_p99, theirs.start_p99, "ms"),
+        ]);
+    }
+    Ok(figures)
 }
 
 /// A Redis with queues, empty at first.
 pub(super) struct Rig {
-    _folder: TempDir,
-    redis: RedisSet,
+    pub(super) server: Server,
     pub(super) queue: Arc<RedisQueue>,
-    control: redis::aio::MultiplexedConnection,
+    generation: AtomicU32,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Rig {
     pub(super) async fn start() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("tenon-bench-").tempdir()?;
-        let options = RedisOptions::new(folder.path().join("redis"), Topology::Standalone);
-        let redis = tokio::task::spawn_blocking(move || RedisSet::start(&options)).await??;
+        let server = Server::start().await?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let endpoint: Endpoint = redis.url().parse()?;
-        let (redis_handle, me) = (Redis::open(&endpoint)?, MemberId::draw());
-        let queue = Arc::new(RedisQueue::new(redis_handle, SHARDS, me, &tasks, stop.clone()));
-        queue.install_generation(Generation(1)).await?;
-        let control = redis::Client::open(redis.url())?.get_multiplexed_async_connection().await?;
-        Ok(Self { _folder: folder, redis, queue, control, tasks, stop })
+        let endpoint: Endpoint = server.url().parse()?;
+        let queue = Arc::new(RedisQueue::new(
+            Redis::open(&endpoint)?,
+            SHARDS,
+            MemberId::draw(),
+            &tasks,
+            stop.clone(),
+        ));
+        let rig = Self { server, queue, generation: AtomicU32::new(0), tasks, stop };
+        rig.empty().await?;
+        Ok(rig)
     }
 
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        tokio::task::spawn_blocking(move || self.redis.stop()).await?;
-        Ok(())
+        self.server.stop().await
     }
 
-    /// CPU that the server has used.
-    pub(super) fn redis_cpu(&self) -> anyhow::Result<Duration> {
-        let server = self.redis.servers().first().context("there is a server")?;
-        Ok(Tree(server.process.pid().context("the server runs")?).cpu())
+    /// Makes the server forget everything and begins a generation. What waited would else be
+    /// dropped by the first who comes to its shard.
+    async fn empty(&self) -> anyhow::Result<()> {
+        let mut control = self.server.control.clone();
+        redis::cmd("FLUSHALL").exec_async(&mut control).await?;
+        let generation = Generation(self.generation.fetch_add(1, Ordering::Relaxed) + 1);
+        Ok(self.queue.install_generation(generation).await?)
     }
 
-    pub(super) async fn info(&self, section: &str, field: &str) -> anyhow::Result<f64> {
-        let mut control = self.control.clone();
-        let text: String = redis::cmd("INFO").arg(section).query_async(&mut control).await?;
-        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        Ok(line.context("INFO has the field")?.trim().parse()?)
+    async fn one_queue(&self, length: Duration) -> anyhow::Result<OneQueue> {
+        let (process, redis_us) = self.rate(length).await?;
+        let (bytes, push) = self.bytes().await?;
+        let (start_p50, start_p99) = self.start_latency(length).await?;
+        Ok(OneQueue { push, process, redis_us, bytes, start_p50, start_p99 })
     }
 
     /// Values pushed to a list a second, one at a time on each connection.
     async fn plain_push(&self, length: Duration) -> anyhow::Result<Calibration> {
-        let client = redis::Client::open(self.redis.url())?;
+        let client = redis::Client::open(self.server.url())?;
         let started = Instant::now();
         let mut tasks = JoinSet::new();
         for _ in 0..CONNECTIONS {
@@ -138,7 +158,7 @@ impl Rig {
             count += done??;
         }
         let value = count as f64 / started.elapsed().as_secs_f64();
-        let mut control = self.control.clone();
+        let mut control = self.server.control.clone();
         redis::cmd("UNLINK").arg("plain").exec_async(&mut control).await?;
         Ok(Calibration { name: "lpush_50", value, unit: "values/s" })
     }
@@ -147,11 +167,11 @@ impl Rig {
     async fn rate(&self, length: Duration) -> anyhow::Result<(f64, f64)> {
         let names = [QueueName::new("rate")];
         self.work(&names, Duration::from_secs(1)).await?;
-        let before = self.redis_cpu()?;
+        let before = self.server.cpu()?;
         let started = Instant::now();
         let done = self.work(&names, length).await?;
         let rate = done as f64 / started.elapsed().as_secs_f64();
-        let redis = self.redis_cpu()? - before;
+        let redis = self.server.cpu()? - before;
         Ok((rate, redis.as_secs_f64() * 1e6 / done as f64))
     }
 
@@ -239,27 +259,33 @@ impl Rig {
         Ok(quantiles_ms(worker.await??))
     }
 
-    /// Memory of the server for each job that waits.
-    async fn bytes(&self) -> anyhow::Result<f64> {
+    /// Memory of the server for each job that waits, and how many are pushed a second.
+    async fn bytes(&self) -> anyhow::Result<(f64, f64)> {
         let names = [QueueName::new("bytes")];
-        let before = self.info("memory", "used_memory").await?;
+        self.empty().await?;
+        let before = self.server.info("memory", "used_memory").await?;
+        let mut spent = Duration::ZERO;
         for _ in 0..WAITING / PAGE {
-            self.queue.push(&jobs(&names, PAGE)).await?;
+            let page = jobs(&names, PAGE);
+            let started = Instant::now();
+            self.queue.push(&page).await?;
+            spent += started.elapsed();
         }
-        let after = self.info("memory", "used_memory").await?;
-        self.queue.install_generation(Generation(2)).await?;
-        Ok((after - before) / WAITING as f64)
+        let after = self.server.info("memory", "used_memory").await?;
+        self.empty().await?;
+        let waiting = WAITING as f64;
+        Ok(((after - before) / waiting, waiting / spent.as_secs_f64()))
     }
 
     /// Memory of the server for each value in a list.
     async fn list_item_bytes(&self) -> anyhow::Result<Calibration> {
-        let mut control = self.control.clone();
-        let before = self.info("memory", "used_memory").await?;
+        let mut control = self.server.control.clone();
+        let before = self.server.info("memory", "used_memory").await?;
         let values = vec![vec![b'v'; VALUE_BYTES]; 1_000];
         for _ in 0..WAITING / values.len() {
             redis::cmd("LPUSH").arg("items").arg(&values).exec_async(&mut control).await?;
         }
-        let after = self.info("memory", "used_memory").await?;
+        let after = self.server.info("memory", "used_memory").await?;
         redis::cmd("UNLINK").arg("items").exec_async(&mut control).await?;
         Ok(Calibration {
             name: "list_item_256",
@@ -271,8 +297,6 @@ impl Rig {
     /// From a service that forgot to all ids pushed again, in pages as the sweep does, in seconds.
     /// Reading them from PostgreSQL goes on beside it and is not in this figure.
     async fn rebuild(&self) -> anyhow::Result<f64> {
-        let mut control = self.control.clone();
-        redis::cmd("FLUSHALL").exec_async(&mut control).await?;
         let names: Vec<_> = (0..100).map(|at| QueueName::new(format!("rebuild-{at}"))).collect();
         let pages: Vec<Vec<(QueueName, Push)>> = (0..REBUILT / PAGE)
             .map(|_| {
@@ -281,7 +305,7 @@ impl Rig {
             })
             .collect();
         let started = Instant::now();
-        self.queue.install_generation(Generation(3)).await?;
+        self.empty().await?;
         for page in &pages {
             self.queue.push(page).await?;
         }
@@ -292,69 +316,6 @@ impl Rig {
         }
         ensure!(ready == REBUILT as u64, "{ready} of {REBUILT} came back");
         Ok(seconds)
-    }
-}
-
-/// Claimers that finish what they are given.
-pub(super) struct Workers(JoinSet<anyhow::Result<()>>);
-
-impl Workers {
-    /// Each source has claimers of its own where there are fewer sources than claimers; else
-    /// claimers take turns between them.
-    pub(super) fn spawn(
-        queue: &Arc<RedisQueue>,
-        sources: &[Source],
-        of_turn: usize,
-        done: Arc<AtomicUsize>,
-        is_over: &CancellationToken,
-    ) -> Self {
-        Self::spawn_with(queue, sources, of_turn, is_over, move |claimed| {
-            done.fetch_add(claimed.jobs.len(), Ordering::Relaxed);
-        })
-    }
-
-    /// `note` is told of each claim before it is acknowledged.
-    pub(super) fn spawn_with(
-        queue: &Arc<RedisQueue>,
-        sources: &[Source],
-        of_turn: usize,
-        is_over: &CancellationToken,
-        note: impl Fn(&Claimed) + Clone + Send + Sync + 'static,
-    ) -> Self {
-        let mut tasks = JoinSet::new();
-        for claimer in 0..CLAIMERS {
-            let mine: Vec<_> = match sources.len() {
-                count if count < CLAIMERS => vec![sources[claimer % count].clone()],
-                _ => sources.iter().skip(claimer).step_by(CLAIMERS).cloned().collect(),
-            };
-            let (queue, is_over, note) = (queue.clone(), is_over.clone(), note.clone());
-            tasks.spawn(async move {
-                while !is_over.is_cancelled() {
-                    let mut has_work = false;
-                    for source in &mine {
-                        let claimed = queue.claim(source, &ask(BATCH, of_turn)).await?;
-                        if claimed.jobs.is_empty() {
-                            continue;
-                        }
-                        has_work = true;
-                        queue.ack(shard_of(source, &queue), &leases(&claimed)).await?;
-                        note(&claimed);
-                    }
-                    if !has_work && queue.news(Duration::from_millis(20)).await == News::Nothing {
-                        tokio::task::yield_now().await;
-                    }
-                }
-                Ok(())
-            });
-        }
-        Self(tasks)
-    }
-
-    pub(super) async fn end(mut self) -> anyhow::Result<()> {
-        while let Some(worker) = self.0.join_next().await {
-            worker??;
-        }
-        Ok(())
     }
 }
 
@@ -375,24 +336,9 @@ pub(super) fn sources_of(queue: &RedisQueue, names: &[QueueName]) -> Vec<Source>
     shards.into_iter().map(Source::Shared).collect()
 }
 
-fn shard_of(source: &Source, queue: &RedisQueue) -> Shard {
-    match source {
-        Source::Shared(shard) => *shard,
-        Source::Dedicated(name) => queue.shard_of(name),
-    }
-}
-
 /// New jobs, spread over queues.
 pub(super) fn jobs(names: &[QueueName], count: usize) -> Vec<(QueueName, Push)> {
     names.iter().cycle().take(count).map(|name| (name.clone(), Push::now(RunId::new()))).collect()
-}
-
-fn ask(max: usize, of_turn: usize) -> Ask {
-    Ask { max, max_of_queue: of_turn, ttl: LEASE, except: Vec::new() }
-}
-
-fn leases(claimed: &Claimed) -> Vec<Lease> {
-    claimed.jobs.iter().map(|job| Lease { run: job.run, fence: claimed.fence }).collect()
 }
 
 /// The median and the 99th percentile.
