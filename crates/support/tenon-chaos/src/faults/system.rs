@@ -1,7 +1,7 @@
 //! The machine: disks, clocks, limits.
 
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rand::Rng;
@@ -12,6 +12,8 @@ use crate::spawner;
 
 /// How long what was starved has to come to itself.
 const RECOVERY: Duration = Duration::from_secs(1);
+/// How long Redis may take to be written to again.
+const WRITABLE_MAX: Duration = Duration::from_secs(10);
 /// Beyond what a process has open or mapped.
 const FILES_MORE: u64 = 4;
 const MEMORY_MORE: u64 = 4 * 1024 * 1024;
@@ -24,11 +26,7 @@ impl Trial<'_> {
             limit(pid, Resource::Fsize, Some(1))?;
             self.hold().await;
             limit(pid, Resource::Fsize, None)?;
-            tokio::time::sleep(RECOVERY).await;
-            if self.stage.redis.primary().command(&["PING"]).is_err() {
-                self.stage.redis.primary().kill()?;
-                self.stage.redis.primary().start_again().await?;
-            }
+            self.await_writable_redis().await?;
             return Ok(Done::so("Redis"));
         }
         for pid in self.stage.postgres.pids() {
@@ -45,6 +43,21 @@ impl Trial<'_> {
             self.stage.postgres.start_again().await?;
         }
         Ok(Done::so("PostgreSQL"))
+    }
+
+    /// Redis refuses writes until it has flushed its log again; one that does not is started anew,
+    /// as its owner would.
+    async fn await_writable_redis(&mut self) -> anyhow::Result<()> {
+        let give_up = Instant::now() + WRITABLE_MAX;
+        while Instant::now() < give_up {
+            tokio::time::sleep(RECOVERY).await;
+            // A write that changes nothing.
+            if self.stage.redis.primary().command(&["DEL", "tenon-chaos-probe"]).is_ok() {
+                return Ok(());
+            }
+        }
+        self.stage.redis.primary().kill()?;
+        self.stage.redis.primary().start_again().await
     }
 
     pub(super) async fn break_fsync(&mut self) -> anyhow::Result<Done> {
@@ -69,6 +82,9 @@ impl Trial<'_> {
         rustix::process::kill_process(Pid::from_child(&tracer), rustix::process::Signal::INT)?;
         tokio::time::sleep(Duration::from_millis(300)).await;
         end(&mut tracer)?;
+        if breaks_redis {
+            self.await_writable_redis().await?;
+        }
         if !self.stage.postgres.answers().await {
             self.stage.postgres.kill()?;
             self.stage.postgres.start_again().await?;
