@@ -221,7 +221,9 @@ impl Remote {
         let ours = last_bytes(parts, COMPARED_BYTES);
         let found = self
             .attempts(ours.len() as u64, |_| async {
-                let range = Some(GetRange::Suffix(ours.len() as u64));
+                // From the start on: Azure knows no ranges that count from the end.
+                let len = len_of(parts);
+                let range = Some(GetRange::Bounded(len - ours.len() as u64..len));
                 let options = GetOptions { range, ..GetOptions::default() };
                 let found = self.client.objects.get_opts(path, options).await?;
                 let size = found.meta.size;
